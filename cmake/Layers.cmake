@@ -1,0 +1,41 @@
+# The architecture. A module may include and link only the modules named here;
+# tools/check_layers.py reads this same file, so includes and links cannot disagree.
+set(CORDON_DEPS_base)
+set(CORDON_DEPS_crypto       base)
+set(CORDON_DEPS_codec        base)
+set(CORDON_DEPS_net          base)
+set(CORDON_DEPS_journal      base)
+set(CORDON_DEPS_model        base codec)
+set(CORDON_DEPS_dialect      base codec model)
+set(CORDON_DEPS_sim          base codec model net)
+set(CORDON_DEPS_policy       base crypto codec model)
+set(CORDON_DEPS_store        base codec crypto model net journal)
+set(CORDON_DEPS_evidence     base crypto codec model journal store)
+set(CORDON_DEPS_containment  base codec crypto model journal)
+set(CORDON_DEPS_detect       base codec model journal)
+set(CORDON_DEPS_incident     base codec crypto model journal containment detect evidence store)
+set(CORDON_DEPS_replay       base codec model dialect journal policy detect incident)
+set(CORDON_DEPS_connect      base crypto codec model net)
+set(CORDON_DEPS_gateway      base crypto codec model net dialect journal policy containment)
+set(CORDON_DEPS_api          base crypto codec model net journal policy containment evidence
+                             detect store incident replay)
+set(CORDON_DEPS_cli          base crypto codec model net journal policy containment evidence store
+                             replay sim)
+set(CORDON_DEPS_app          base crypto codec model net dialect journal policy containment
+                             evidence detect store incident replay sim connect gateway api cli)
+
+# Outside headers that only the named modules may include.
+set(CORDON_ONLY_boost        net)
+set(CORDON_ONLY_hs           policy)
+set(CORDON_ONLY_pcre2.h      policy)
+set(CORDON_ONLY_unicode      policy)
+set(CORDON_ONLY_openssl      crypto net)
+set(CORDON_ONLY_simdjson.h   codec)
+set(CORDON_ONLY_nlohmann     codec)
+set(CORDON_ONLY_libfyaml.h   codec)
+set(CORDON_ONLY_zlib.h       codec)
+set(CORDON_ONLY_sqlite3.h    store)
+set(CORDON_ONLY_spdlog       base)
+set(CORDON_ONLY_prometheus   base)
+set(CORDON_ONLY_CLI          cli)
+set(CORDON_ONLY_kainjow      incident)

@@ -1,0 +1,45 @@
+// The gateway threads as the control plane sees them: somebody who obeys generations.
+#pragma once
+
+#include "containment/receipt.h"
+#include "containment/recent.h"
+#include "model/generation.h"
+#include "net/task.h"
+#include "policy/engine.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace cordon::api {
+
+/// Compiled rules by the name of the route that obeys them: always, and while its fallback is in
+/// force where that has its own.
+struct Engines {
+  using ByRoute = std::map<std::string, std::shared_ptr<const policy::Engine>, std::less<>>;
+  ByRoute routes;
+  ByRoute fallbacks;
+};
+
+/// Implemented by app, which knows the gateway's loops. Control thread only.
+class Gateways {
+ public:
+  virtual ~Gateways() = default;
+  /// Hands `generation` to every gateway thread. Answers when each has cut what it forbids and
+  /// the last byte of what was cut has left, or after a bounded wait; a node that did not answer
+  /// by then is not `acked`.
+  [[nodiscard]] virtual net::Task<std::vector<containment::NodeReceipt>> adopt(
+      std::shared_ptr<const model::Generation> generation) = 0;
+  /// What runs in `scope` now, on every thread. `unavailable` if a thread did not answer in time.
+  [[nodiscard]] virtual net::Task<Result<containment::Touched>> running(model::Scope scope) = 0;
+  /// Compiles, beside the control thread, what `generation` needs and is not compiled yet, so that
+  /// its adoption need not wait. `candidate`, if any, is a rulepack that it names and that is not
+  /// in the archive yet. Refuses as `invalid` with the rulepack and the rule, as `not_found` a
+  /// digest that nobody has.
+  [[nodiscard]] virtual net::Task<Result<Engines>> prepare(
+      std::shared_ptr<const model::Generation> generation,
+      std::shared_ptr<const policy::Rulepack> candidate) = 0;
+};
+
+}  // namespace cordon::api

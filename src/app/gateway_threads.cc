@@ -1,0 +1,236 @@
+#include "app/gateway_threads.h"
+
+#include "app/compile_job.h"
+#include "base/log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace cordon::app {
+namespace {
+
+constexpr std::chrono::seconds kCompileWait{60};
+
+/// What its engine is known by: the packs in their order.
+std::string key_of(const std::vector<model::RulepackRef>& packs) {
+  std::string key;
+  for (const model::RulepackRef& ref : packs) key += ref.digest;
+  return key;
+}
+
+/// Its own packs and those of its fallback, where there are any.
+std::vector<const std::vector<model::RulepackRef>*> sets_of(const model::Route& route) {
+  std::vector<const std::vector<model::RulepackRef>*> sets;
+  if (!route.rulepacks.empty()) sets.push_back(&route.rulepacks);
+  const auto& fallback = route.fallback_rulepacks;
+  if (fallback && !fallback->empty()) sets.push_back(&*fallback);
+  return sets;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<GatewayThread>> GatewayThread::make(
+    const gateway::Options& options, const Clock& clock, journal::Journal& journal,
+    std::shared_ptr<gateway::Metrics> metrics) {
+  auto made = std::make_unique<GatewayThread>(clock);
+  CORDON_TRY(made->gateway_,
+             gateway::Gateway::open(made->loop_, options, clock, journal, std::move(metrics)));
+  return made;
+}
+
+GatewayThread::~GatewayThread() {
+  if (thread_.joinable()) stop(std::chrono::milliseconds(0));
+}
+
+void GatewayThread::start() {
+  thread_ = std::thread([this] { loop_.run(); });
+}
+
+net::Task<void> GatewayThread::shut_down(std::chrono::milliseconds grace) {
+  co_await gateway_->stop(grace);
+  loop_.stop();
+}
+
+void GatewayThread::stop(std::chrono::milliseconds grace) {
+  if (!thread_.joinable()) return;
+  loop_.post([this, grace] { net::spawn(scope_, shut_down(grace)); });
+  thread_.join();
+  net::run_blocking(loop_, scope_.join());
+}
+
+/// One adoption under way: what the threads reported, gathered on the control thread.
+struct GatewayThreads::Adoption {
+  Adoption(net::Loop& loop) : reported(loop) {}
+  net::Watermark reported;  ///< how many threads have
+  std::uint32_t threads = 0;
+  std::uint64_t streams_cut = 0;
+  std::optional<WallTime> last_byte_at;
+};
+
+GatewayThreads::GatewayThreads(net::Loop& control, net::Worker& bench,
+                               const store::Archive& archive, std::string node, Packs packs,
+                               Access access)
+    : control_(control),
+      bench_(bench),
+      archive_(archive),
+      node_(std::move(node)),
+      packs_(std::move(packs)),
+      access_(std::move(access)) {}
+
+Status GatewayThreads::open(const gateway::Options& options, std::uint32_t threads,
+                            const Clock& clock, journal::Journal& journal) {
+  const auto metrics = std::make_shared<gateway::Metrics>(threads);
+  gateway::Options each = options;
+  each.threads = threads;
+  for (std::uint32_t i = 0; i < threads; ++i) {
+    CORDON_TRY(auto thread, GatewayThread::make(each, clock, journal, metrics));
+    each.server.port = thread->gateway().port();
+    threads_.push_back(std::move(thread));
+  }
+  return {};
+}
+
+void GatewayThreads::start() {
+  for (const auto& thread : threads_) thread->start();
+}
+
+void GatewayThreads::stop(std::chrono::milliseconds grace) {
+  for (const auto& thread : threads_) thread->stop(grace);
+}
+
+void GatewayThreads::note_durable(std::uint64_t durable) {
+  for (const auto& thread : threads_) thread->gateway().note_durable(durable);
+}
+
+std::uint16_t GatewayThreads::port() const noexcept {
+  return threads_.empty() ? std::uint16_t{0} : threads_.front()->gateway().port();
+}
+
+net::Task<Result<api::Engines>> GatewayThreads::prepare(
+    std::shared_ptr<const model::Generation> generation,
+    std::shared_ptr<const policy::Rulepack> candidate) {
+  const auto job = std::make_shared<CompileJob>(archive_);
+  if (candidate) job->add_pack(std::move(candidate));
+  for (const auto& [digest, pack] : packs_) job->add_pack(pack);
+  for (const model::Route& route : generation->routes) {
+    for (const auto* packs : sets_of(route)) {
+      const std::string key = key_of(*packs);
+      if (!engines_.contains(key)) job->want(key, *packs);
+    }
+  }
+  if (!job->empty()) {
+    std::function<Status()> work = [job] { return job->run(); };
+    const Status ran = co_await bench_.run(std::move(work), kCompileWait);
+    if (!ran) co_return tl::make_unexpected(ran.error());
+    for (const auto& [key, engine] : job->engines()) engines_[key] = engine;
+    for (const auto& [digest, pack] : job->packs()) packs_[digest] = pack;
+  }
+  api::Engines engines;
+  for (const model::Route& route : generation->routes) {
+    const auto& own = route.rulepacks;
+    if (!own.empty()) engines.routes[route.name] = engines_.find(key_of(own))->second;
+    const auto& fallback = route.fallback_rulepacks;
+    if (fallback && !fallback->empty()) {
+      engines.fallbacks[route.name] = engines_.find(key_of(*fallback))->second;
+    }
+  }
+  co_return engines;
+}
+
+Result<std::shared_ptr<const gateway::Live>> GatewayThreads::make_live(
+    std::shared_ptr<const model::Generation> generation, api::Engines engines) {
+  auto live = std::make_shared<gateway::Live>();
+  live->engines = std::move(engines.routes);
+  live->fallback_engines = std::move(engines.fallbacks);
+  live->access = access_;
+  live->effective = std::make_shared<const containment::Effective>(std::move(generation));
+  CORDON_CHECK(gateway::check(*live));
+  return live;
+}
+
+void GatewayThreads::forget_all_but(const model::Generation& generation) {
+  std::set<std::string, std::less<>> engines;
+  std::set<std::string, std::less<>> packs;
+  for (const model::Route& route : generation.routes) {
+    for (const auto* set : sets_of(route)) {
+      engines.insert(key_of(*set));
+      for (const model::RulepackRef& ref : *set) packs.insert(ref.digest);
+    }
+  }
+  std::erase_if(engines_, [&](const auto& item) { return !engines.contains(item.first); });
+  std::erase_if(packs_, [&](const auto& item) { return !packs.contains(item.first); });
+}
+
+net::Task<std::vector<containment::NodeReceipt>> GatewayThreads::adopt(
+    std::shared_ptr<const model::Generation> generation) {
+  constexpr std::chrono::milliseconds kAdoptionWait{5'000};
+  std::vector<containment::NodeReceipt> receipts(1);
+  containment::NodeReceipt& receipt = receipts.front();
+  receipt.node = node_;
+  const std::uint64_t number = generation->number;
+  auto engines = co_await prepare(generation, nullptr);
+  Result<std::shared_ptr<const gateway::Live>> live = fail(Errc::unavailable, "not compiled");
+  if (engines) {
+    live = make_live(generation, *std::move(engines));
+  } else {
+    live = tl::make_unexpected(std::move(engines).error());
+  }
+  if (!live) {
+    log::error("generation_not_adopted", {{"generation", number}, {"detail", live.error().detail}});
+    co_return receipts;
+  }
+
+  forget_all_but(*generation);
+
+  const auto adoption = std::make_shared<Adoption>(control_);
+  net::Loop* const control = &control_;
+  for (const auto& thread : threads_) {
+    thread->gateway().adopt(*live, [adoption, control](const containment::Sweep& sweep) {
+      control->post([adoption, sweep] {
+        ++adoption->threads;
+        adoption->streams_cut += sweep.streams_cut;
+        if (sweep.last_byte_at &&
+            (!adoption->last_byte_at || *sweep.last_byte_at > *adoption->last_byte_at)) {
+          adoption->last_byte_at = sweep.last_byte_at;
+        }
+        adoption->reported.raise(adoption->threads);
+      });
+    });
+  }
+  const Status all = co_await adoption->reported.reach(threads_.size(), kAdoptionWait);
+  receipt.acked = all.has_value();
+  receipt.threads = adoption->threads;
+  receipt.streams_cut = adoption->streams_cut;
+  receipt.last_byte_at = adoption->last_byte_at;
+  if (receipt.acked) receipt.acked_at = control_.clock().wall();
+  co_return receipts;
+}
+
+/// One count under way.
+struct GatewayThreads::Count {
+  Count(net::Loop& loop) : reported(loop) {}
+  net::Watermark reported;
+  std::uint32_t threads = 0;
+  containment::Touched touched;
+};
+
+net::Task<Result<containment::Touched>> GatewayThreads::running(model::Scope scope) {
+  constexpr std::chrono::milliseconds kCountWait{2'000};
+  const auto count = std::make_shared<Count>(control_);
+  net::Loop* const control = &control_;
+  for (const auto& thread : threads_) {
+    thread->gateway().count_running(scope, [count, control](const containment::Touched& running) {
+      control->post([count, running] {
+        count->touched.add(running);
+        count->reported.raise(++count->threads);
+      });
+    });
+  }
+  const Status all = co_await count->reported.reach(threads_.size(), kCountWait);
+  if (!all) co_return fail(Errc::unavailable, "a gateway thread did not say what runs on it");
+  co_return count->touched;
+}
+
+}  // namespace cordon::app

@@ -1,0 +1,221 @@
+#include "containment/effective.h"
+
+#include "base/hex.h"
+#include "crypto/sha256.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace cordon::containment {
+namespace {
+
+using model::Dimension;
+using model::Measure;
+using model::MeasureInForce;
+using model::Mode;
+using model::Place;
+
+/// So few are asked one by one sooner than two names are looked up.
+constexpr std::size_t kStopsScanned = 8;
+
+bool is_stop(const MeasureInForce& measure) noexcept {
+  return measure.measure == Measure::kill_switch ||
+         (measure.measure == Measure::mode && measure.mode == Mode::lockdown);
+}
+
+Admission why(const MeasureInForce& stop) noexcept {
+  return stop.measure == Measure::mode ? Admission::locked_down : Admission::switched_off;
+}
+
+/// The value a scope insists on, or null when any will do.
+const std::string* insists_on(const MeasureInForce& measure, Dimension dimension) noexcept {
+  const auto& value = measure.scope.named(dimension);
+  return value && *value != "*" ? &*value : nullptr;
+}
+
+const MeasureInForce* first_covering(const std::vector<const MeasureInForce*>& measures,
+                                     const Place& place) noexcept {
+  for (const MeasureInForce* each : measures) {
+    if (each->scope.covers(place)) return each;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Effective::Effective(std::shared_ptr<const model::Generation> generation)
+    : generation_(std::move(generation)) {
+  index_names();
+  for (const MeasureInForce& measure : generation_->measures) index_measure(measure);
+}
+
+void Effective::index_names() {
+  for (const model::Route& route : generation_->routes) {
+    RouteIndex& index = routes_[route.name];
+    index.route = &route;
+    index.targets = &route.targets;
+  }
+  for (const model::Tenant& tenant : generation_->tenants) {
+    TenantIndex& index = tenants_[tenant.name];
+    index.tenant = &tenant;
+    for (const std::string& route : tenant.routes) {
+      if (route == "*") index.every_route = true;
+      index.routes.push_back(route);
+    }
+    std::sort(index.routes.begin(), index.routes.end());
+    for (const std::string& hash : tenant.key_sha256) {
+      const auto bytes = from_hex(hash);
+      KeyIndex key{{}, &tenant};
+      if (!bytes || bytes->size() != key.digest.size()) continue;
+      std::copy(bytes->begin(), bytes->end(), key.digest.begin());
+      keys_.push_back(key);
+    }
+  }
+  std::sort(keys_.begin(), keys_.end(),
+            [](const KeyIndex& a, const KeyIndex& b) { return a.digest < b.digest; });
+}
+
+void Effective::index_measure(const MeasureInForce& measure) {
+  const std::string* only_route = insists_on(measure, Dimension::route);
+  if (measure.measure == Measure::fallback) {
+    const auto found = only_route == nullptr ? routes_.end() : routes_.find(*only_route);
+    if (found == routes_.end() || found->second.route->fallback.empty()) return;
+    found->second.targets = &found->second.route->fallback;
+    found->second.fallback_id = measure.id;
+    return;
+  }
+  if (measure.measure == Measure::rollback) return;  // it chose the routes already
+  const bool stop = is_stop(measure);
+  if (stop) stops_.push_back(&measure);
+  if (const std::string* tenant = insists_on(measure, Dimension::tenant)) {
+    const auto found = tenants_.find(*tenant);
+    if (found == tenants_.end()) return;
+    (stop ? found->second.stops : found->second.modes).push_back(&measure);
+    return;
+  }
+  for (auto& [name, index] : routes_) {
+    if (only_route != nullptr && *only_route != name) continue;
+    (stop ? index.stops : index.modes).push_back(&measure);
+  }
+}
+
+const Effective::RouteIndex* Effective::route_index(std::string_view route) const noexcept {
+  const auto found = routes_.find(route);
+  return found == routes_.end() ? nullptr : &found->second;
+}
+
+const Effective::TenantIndex* Effective::tenant_index(std::string_view tenant) const noexcept {
+  const auto found = tenants_.find(tenant);
+  return found == tenants_.end() ? nullptr : &found->second;
+}
+
+const model::Tenant* Effective::tenant_of_key(std::string_view key) const {
+  if (key.empty()) return nullptr;
+  const crypto::Digest digest = crypto::sha256(key);
+  // The search is over digests, whose order tells nothing about the key.
+  const auto found = std::lower_bound(
+      keys_.begin(), keys_.end(), digest,
+      [](const KeyIndex& each, const crypto::Digest& wanted) { return each.digest < wanted; });
+  if (found == keys_.end() || !crypto::equal_constant_time(found->digest, digest)) return nullptr;
+  return found->tenant;
+}
+
+const model::Provider* Effective::provider(std::string_view name) const noexcept {
+  const auto& all = generation_->providers;
+  const auto found = std::find_if(
+      all.begin(), all.end(), [name](const model::Provider& each) { return each.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+const model::Route* Effective::route(std::string_view name) const noexcept {
+  const RouteIndex* index = route_index(name);
+  return index == nullptr ? nullptr : index->route;
+}
+
+bool Effective::TenantIndex::may_use(std::string_view route) const noexcept {
+  return every_route || std::binary_search(routes.begin(), routes.end(), route);
+}
+
+bool Effective::may_use(const model::Tenant& tenant, std::string_view route) const noexcept {
+  const TenantIndex* index = tenant_index(tenant.name);
+  return index != nullptr && index->may_use(route);
+}
+
+Ruling Effective::rule(const Place& asked) const noexcept {
+  Ruling ruling;
+  const RouteIndex* route = route_index(asked.route);
+  if (route == nullptr) return ruling;
+  ruling.route = route->route;
+  ruling.mode = route->route->mode;
+  const TenantIndex* tenant = tenant_index(asked.tenant);
+  if (tenant == nullptr || !tenant->may_use(asked.route)) {
+    ruling.admission = Admission::forbidden_route;
+    return ruling;
+  }
+  if (ruling.mode == Mode::lockdown) {
+    ruling.admission = Admission::locked_down;
+    return ruling;
+  }
+  ruling.fallback_id = route->fallback_id;
+  Place place = asked;
+  for (const model::Target& target : *route->targets) {
+    place.provider = target.provider;
+    place.model = target.model;
+    const MeasureInForce* stop = first_covering(route->stops, place);
+    if (stop == nullptr) stop = first_covering(tenant->stops, place);
+    if (stop == nullptr) {
+      if (ruling.target_count == ruling.target_slots.size()) break;
+      ruling.target_slots[ruling.target_count++] = &target;
+    } else if (ruling.measure_id.empty()) {
+      ruling.measure_id = stop->id;
+      ruling.admission = why(*stop);
+    }
+  }
+  if (ruling.target_count == 0) return ruling;
+  ruling.admission = Admission::admitted;
+  ruling.measure_id = {};
+  for (const Measures* modes : {&route->modes, &tenant->modes}) {
+    for (const MeasureInForce* each : *modes) {
+      for (const model::Target* target : ruling.targets()) {
+        place.provider = target->provider;
+        place.model = target->model;
+        if (each->mode > ruling.mode && each->scope.covers(place)) ruling.mode = each->mode;
+      }
+    }
+  }
+  return ruling;
+}
+
+std::optional<Forbidden> Effective::forbids(const Place& place) const noexcept {
+  const MeasureInForce* stop = nullptr;
+  if (stops_.size() <= kStopsScanned) {
+    stop = first_covering(stops_, place);
+  } else {
+    const RouteIndex* route = route_index(place.route);
+    const TenantIndex* tenant = tenant_index(place.tenant);
+    if (route == nullptr || tenant == nullptr) {
+      // The configuration dropped the name while the exchange ran; a switch still reaches it.
+      stop = first_covering(stops_, place);
+    } else {
+      stop = first_covering(route->stops, place);
+      if (stop == nullptr) stop = first_covering(tenant->stops, place);
+    }
+  }
+  if (stop == nullptr) return std::nullopt;
+  return Forbidden{stop->id, why(*stop)};
+}
+
+bool Effective::flag_enabled(std::string_view flag, const Place& asked) const noexcept {
+  const auto& flags = generation_->flags;
+  const auto found = std::find_if(flags.begin(), flags.end(),
+                                  [flag](const model::Flag& each) { return each.name == flag; });
+  if (found == flags.end() || !found->enabled) return false;
+  Place place = asked;
+  place.flags = {&found->name, 1};
+  return std::none_of(stops_.begin(), stops_.end(), [&place](const MeasureInForce* stop) {
+    return stop->scope.named(Dimension::flag) && stop->scope.covers(place);
+  });
+}
+
+}  // namespace cordon::containment

@@ -1,0 +1,107 @@
+// A generation, indexed for the request path: one call says what holds for an exchange.
+#pragma once
+
+#include "model/generation.h"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace cordon::containment {
+
+/// Whether an exchange may begin.
+enum class Admission : std::uint8_t {
+  admitted,
+  switched_off,     ///< a switch covers the exchange, or every target it could go to
+  locked_down,      ///< a lockdown does
+  unknown_route,    ///< no such route
+  forbidden_route,  ///< the tenant may not use it, or there is no such tenant
+};
+
+/// What holds for one exchange. Views into the Effective that made it, which must outlive it.
+struct Ruling {
+  Admission admission = Admission::unknown_route;
+  std::string_view measure_id;   ///< of the switch or lockdown that refused; else empty
+  std::string_view fallback_id;  ///< of the fallback that chose the targets; else empty
+  /// The strictest of the route's own and of every mode that covers a target below.
+  model::Mode mode = model::Mode::standard;
+  const model::Route* route = nullptr;  ///< durability and rulepacks are the route's
+  std::array<const model::Target*, model::kTargetsMax> target_slots{};
+  std::size_t target_count = 0;
+  /// To be tried in this order; empty unless admitted.
+  [[nodiscard]] std::span<const model::Target* const> targets() const noexcept {
+    return {target_slots.data(), target_count};
+  }
+};
+
+/// Why an exchange may not go on.
+struct Forbidden {
+  std::string_view measure_id;
+  Admission why = Admission::switched_off;
+};
+
+/// Immutable; any number of threads may ask. Asking never allocates.
+class Effective {
+ public:
+  /// `generation` must be sealed; see generations.h.
+  explicit Effective(std::shared_ptr<const model::Generation> generation);
+  Effective(const Effective&) = delete;
+  Effective& operator=(const Effective&) = delete;
+
+  [[nodiscard]] const model::Generation& generation() const noexcept { return *generation_; }
+
+  /// Who presents this key; null when nobody does. Compares digests in constant time.
+  [[nodiscard]] const model::Tenant* tenant_of_key(std::string_view key) const;
+  [[nodiscard]] const model::Provider* provider(std::string_view name) const noexcept;
+  [[nodiscard]] const model::Route* route(std::string_view name) const noexcept;
+  [[nodiscard]] bool may_use(const model::Tenant& tenant, std::string_view route) const noexcept;
+
+  /// Rules on a new exchange. `place.model` and `place.provider` are ignored.
+  [[nodiscard]] Ruling rule(const model::Place& place) const noexcept;
+  /// The switch or lockdown that covers `place` as it stands, with the target it chose. Ask
+  /// before a target is used: the generation may have changed since the ruling.
+  [[nodiscard]] std::optional<Forbidden> forbids(const model::Place& place) const noexcept;
+  /// False when nothing can be forbidden.
+  [[nodiscard]] bool stops_anything() const noexcept { return !stops_.empty(); }
+  /// False when the flag is unknown or configured off, or a switch in force names it.
+  [[nodiscard]] bool flag_enabled(std::string_view flag, const model::Place& place) const noexcept;
+
+ private:
+  using Measures = std::vector<const model::MeasureInForce*>;
+  struct RouteIndex {
+    const model::Route* route = nullptr;
+    const std::vector<model::Target>* targets = nullptr;  ///< after fallback
+    std::string_view fallback_id;
+    Measures stops;  ///< switches and lockdowns that may cover this route, whoever calls
+    Measures modes;
+  };
+  struct TenantIndex {
+    const model::Tenant* tenant = nullptr;
+    bool every_route = false;
+    std::vector<std::string_view> routes;  ///< sorted
+    Measures stops;                        ///< those that name this tenant
+    Measures modes;
+    [[nodiscard]] bool may_use(std::string_view route) const noexcept;
+  };
+  struct KeyIndex {
+    std::array<std::byte, 32> digest;
+    const model::Tenant* tenant;
+  };
+  void index_names();
+  void index_measure(const model::MeasureInForce& measure);
+  [[nodiscard]] const RouteIndex* route_index(std::string_view route) const noexcept;
+  [[nodiscard]] const TenantIndex* tenant_index(std::string_view tenant) const noexcept;
+
+  std::shared_ptr<const model::Generation> generation_;
+  std::unordered_map<std::string_view, RouteIndex> routes_;
+  std::unordered_map<std::string_view, TenantIndex> tenants_;
+  std::vector<KeyIndex> keys_;  ///< sorted by digest
+  Measures stops_;              ///< all of them
+};
+
+}  // namespace cordon::containment

@@ -1,0 +1,50 @@
+#include "dialect/answer.h"
+
+namespace cordon::dialect {
+
+Status Answer::parse(std::string_view body, const codec::JsonIndexLimits& limits) {
+  texts_.clear();
+  echoes_.clear();
+  usage_ = {};
+  if (Status parsed = index_.parse(body, limits); !parsed) {
+    if (parsed.error().code == Errc::exhausted && has_no_text()) return {};
+    return parsed;
+  }
+  return read(index_.root());
+}
+
+Status StreamEvent::parse(std::string_view name, std::string_view data,
+                          const codec::JsonIndexLimits& limits) {
+  texts_.clear();
+  endings_.clear();
+  opening_.reset();
+  echoes_.clear();
+  usage_ = {};
+  indexes_end_ = 0;
+  kind_ = EventKind::other;
+  return read(name, data, limits);
+}
+
+void StreamWriter::note_passed(const StreamEvent& event) {
+  if (event.opening()) note_opened(*event.opening());
+  for (const Ending& ending : event.endings()) note_ended(ending);
+}
+
+void append_frame(std::string& out, std::string_view name, std::string_view data) {
+  if (!name.empty()) {
+    out += "event: ";
+    out += name;
+    out += '\n';
+  }
+  while (true) {
+    const std::size_t end = data.find('\n');
+    out += "data: ";
+    out += data.substr(0, end);
+    out += '\n';
+    if (end == data.npos) break;
+    data.remove_prefix(end + 1);
+  }
+  out += '\n';
+}
+
+}  // namespace cordon::dialect

@@ -1,0 +1,90 @@
+// Texts as they stand in answers of any provider, and where each belongs.
+#pragma once
+
+#include "codec/json_index.h"
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace cordon::dialect {
+
+/// Which text of a choice (OpenAI) or of a content block (Anthropic).
+enum class Field : std::uint8_t {
+  content,
+  refusal,
+  reasoning_content,
+  reasoning,
+  audio_transcript,
+  tool_arguments,      ///< tool_calls[tool].function.arguments
+  tool_input,          ///< tool_calls[tool].custom.input
+  function_arguments,  ///< function_call.arguments, the form before tools
+  block_text,          ///< of a block of type text
+  block_thinking,      ///< of a block of type thinking
+  block_input,         ///< of a block that calls a tool: JSON, whole or in pieces
+  block_part,          ///< another string of a block, such as a citation or a tool's result
+  stop_details,        ///< why a message was refused, in words
+  completion_text,     ///< choices[].text, the form before messages
+};
+
+/// What the text is to the one who reads it.
+enum class TextKind : std::uint8_t { answer, reasoning, tool_arguments };
+[[nodiscard]] TextKind kind_of(Field field) noexcept;
+/// Signed by the provider: it passes as it is or not at all.
+[[nodiscard]] constexpr bool is_sealed(Field field) noexcept {
+  return field == Field::block_thinking;
+}
+
+/// One text of one answer. The pieces of a stream that share a Slot are one text.
+struct Slot {
+  std::uint32_t index = 0;  ///< of the choice or of the content block
+  Field field = Field::content;
+  std::uint32_t tool = 0;  ///< tells texts of one field apart
+  friend auto operator<=>(const Slot&, const Slot&) = default;
+};
+inline constexpr std::uint32_t kSlotIndexMax = 1023;  ///< of each number in a Slot
+
+/// Whether `next` goes on with the text of `before`: pieces of one slot, and text blocks that are
+/// shown one after another, because whoever reads them sees no seam.
+[[nodiscard]] constexpr bool goes_on(const Slot& before, const Slot& next) noexcept {
+  if (next == before) return true;
+  return before.field == Field::block_text && next.field == Field::block_text &&
+         next.index == before.index + 1;
+}
+
+/// How a text stands in a body: as a JSON string, or as the bytes of any JSON value.
+enum class Written : std::uint8_t { string, raw };
+
+/// A text and the value that holds it.
+struct TextValue {
+  codec::JsonValue value;
+  Written written = Written::string;
+
+  [[nodiscard]] std::string_view text() const {
+    return written == Written::raw ? value.raw() : value.text();
+  }
+  /// The edit that puts `text` in its place. A raw text must be JSON for the body to stay so.
+  [[nodiscard]] codec::Splice replaced_by(std::string_view text) const;
+};
+
+/// A text of an answer, or a piece of one.
+struct SlotText : TextValue {
+  SlotText(Slot where, codec::JsonValue what, Written how = Written::string)
+      : TextValue{what, how}, slot(where) {}
+  Slot slot;
+  bool whole = false;  ///< of a stream's piece: it is a text of its own, and complete
+};
+
+/// Tokens as the provider counted them, as far as it has said.
+struct Usage {
+  std::optional<std::uint64_t> in;
+  std::optional<std::uint64_t> out;
+
+  [[nodiscard]] bool is_known() const noexcept { return in || out; }
+  /// What is said later replaces what was said before.
+  void take(const Usage& later) noexcept;
+};
+
+}  // namespace cordon::dialect

@@ -1,0 +1,310 @@
+// The part of an exchange that speaks to providers: targets in order, whole answers, errors.
+#include "gateway/internal/exchange.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace cordon::gateway {
+namespace {
+
+using dialect::Problem;
+using model::End;
+
+/// What of a caller's request a provider may see, with what the protocol adds. Everything else
+/// stays here: credentials, cookies, addresses, our own labels.
+constexpr std::array<std::string_view, 4> kForwarded = {"accept", "traceparent", "tracestate",
+                                                        "user-agent"};
+constexpr std::size_t kErrorBytesMax = 64 * 1024;
+
+bool is_type(std::string_view content_type, std::string_view wanted) noexcept {
+  std::string_view type = content_type.substr(0, content_type.find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  return net::equal_ignoring_case(type, wanted);
+}
+
+bool is_encoded(const net::ResponseHead& head) noexcept {
+  const std::string_view encoding = head.header("content-encoding");
+  return !encoding.empty() && !net::equal_ignoring_case(encoding, "identity");
+}
+
+bool is_one_of(std::span<const std::string_view> names, std::string_view name) noexcept {
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view known) { return net::equal_ignoring_case(known, name); });
+}
+
+void pass_headers(const dialect::Protocol& protocol, const net::ResponseHead& from,
+                  std::vector<net::Header>& to) {
+  for (const net::Header& header : from.headers) {
+    if (is_one_of(protocol.returned_headers(), header.name)) to.push_back(header);
+    if (net::equal_ignoring_case(header.name, protocol.request_id_header())) {
+      to.push_back({"x-upstream-request-id", header.value});
+    }
+  }
+}
+
+}  // namespace
+
+/// From here on a switch reaches the exchange; false if it has ended.
+net::Task<bool> Exchange::begin_running() {
+  if (!append_decision()) {
+    co_await answer_error(Problem::evidence_unavailable);
+    co_return false;
+  }
+  if (const auto forbidden = worker_.registry->add(*this)) {
+    measure_id_ = forbidden->measure_id;
+    killed_ = true;
+    last_problem_ = Problem::switched_off;
+    co_await end_interrupted();
+    co_return false;
+  }
+  client_.on_client_gone([this] { on_client_gone(); });
+  co_return true;
+}
+
+net::Task<void> Exchange::forward() {
+  if (!co_await begin_running()) co_return;
+  if (decision_.durability == model::Durability::before_forward) {
+    const bool recorded = co_await worker_.reach_durable(*decision_seq_, &client_.cancel());
+    if (interrupted()) co_return co_await end_interrupted();
+    if (!recorded) {
+      last_problem_ = Problem::evidence_unavailable;
+      co_return co_await end_broken(End::refused, Problem::evidence_unavailable);
+    }
+  }
+  for (const model::Target* const target : ruling_.targets()) {
+    if (!speaks(*target)) continue;
+    const Tried tried = co_await attempt(*target);
+    if (tried == Tried::ended) co_return;
+    if (interrupted()) co_return co_await end_interrupted();
+    if (out_of_time()) {
+      co_return co_await end_broken(End::timeout, Problem::exchange_timeout);
+    }
+  }
+  co_await end_broken(last_end_, last_problem_);
+}
+
+Exchange::Tried Exchange::failed(Attempt how, Problem problem) {
+  worker_.counters.attempts[static_cast<std::size_t>(how)].add();
+  last_problem_ = problem;
+  last_end_ = how == Attempt::timeout ? End::timeout
+              : how == Attempt::cut   ? End::upstream_cut
+                                      : End::upstream_error;
+  return Tried::next;
+}
+
+/// A read that failed: was it late, or was it cut?
+Exchange::Tried Exchange::failed_reading(MonoTime since, std::chrono::milliseconds limit) {
+  if (worker_.loop.now() - since >= limit)
+    return failed(Attempt::timeout, Problem::upstream_timeout);
+  return failed(Attempt::cut, Problem::upstream_cut);
+}
+
+void Exchange::collect_headers(std::vector<net::Header>& headers) const {
+  for (const net::Header& header : client_.request().headers) {
+    const bool forwarded =
+        is_one_of(kForwarded, header.name) || is_one_of(protocol_.forwarded_headers(), header.name);
+    if (forwarded) headers.push_back(header);
+  }
+  headers.push_back({"content-type", "application/json"});
+  headers.push_back({"accept-encoding", "identity"});
+  headers.push_back({"x-request-id", request_id_.empty() ? decision_.head.exchange : request_id_});
+  if (!pool_->key.empty()) headers.push_back({protocol_.key_header(), pool_->key});
+}
+
+net::Task<Exchange::Tried> Exchange::attempt(const model::Target& target) {
+  const auto pool = obeyed_->pools.find(target.provider);
+  if (pool == obeyed_->pools.end()) co_return failed(Attempt::failed, Problem::upstream_error);
+  if (const auto forbidden = worker_.registry->choose(*this, target)) {
+    // Forbidden since the ruling; another target may still be allowed.
+    measure_id_ = forbidden->measure_id;
+    co_return failed(Attempt::failed, Problem::switched_off);
+  }
+  pool_ = pool->second;
+  served_by_ = target.provider + "/" + target.model;
+  ++end_.attempts;
+  end_.upstream_status = 0;
+  const MonoTime sent = worker_.clock.mono();
+  net::SendStage stage = net::SendStage::not_sent;
+  Result<net::ClientExchange> answer = fail(Errc::unavailable, "not sent");
+  {
+    // Gone before the answer is relayed, which may take minutes.
+    std::vector<net::Header> headers;
+    collect_headers(headers);
+    std::string changed;
+    std::string with_query;
+    const std::string& path = pool_->paths[static_cast<std::size_t>(protocol_.surface())];
+    if (protocol_.passes_query(client_.request().query)) {
+      with_query = path + "?" + std::string(client_.request().query);
+    }
+    net::Outgoing outgoing("POST", with_query.empty() ? path : with_query);
+    outgoing.headers = headers;
+    outgoing.body = plan_.body;
+    if (!plan_.unchanged_for(target.model)) {
+      plan_.append_to(changed, target.model);
+      outgoing.body = changed;
+    }
+    answer = co_await pool_->upstream.send(outgoing, &client_.cancel(), &stage);
+  }
+  upstream_spent_ += worker_.clock.mono() - sent;
+  if (interrupted()) co_return Tried::next;
+  if (!answer) {
+    const bool late = stage == net::SendStage::maybe_sent &&
+                      worker_.clock.mono() - sent >= pool_->provider.timeouts.first_byte;
+    co_return late ? failed(Attempt::timeout, Problem::upstream_timeout)
+                   : failed(Attempt::unreachable, Problem::upstream_error);
+  }
+  co_return co_await take_answer(*answer);
+}
+
+net::Task<Exchange::Tried> Exchange::take_answer(net::ClientExchange& answer) {
+  const net::ResponseHead& head = answer.response();
+  end_.upstream_status = head.status;
+  if (head.status == 429) {
+    retry_after_ = head.header("retry-after");
+    co_return failed(Attempt::overloaded, Problem::rate_limited);
+  }
+  // A key the provider does not take is our fault, not the caller's.
+  const bool ours = head.status == 401 || head.status == 403 || head.status == 407;
+  const bool answered = (head.status >= 200 && head.status < 300) ||
+                        (head.status >= 400 && head.status < 500 && !ours);
+  if (!answered) co_return failed(Attempt::failed, Problem::upstream_error);
+  if (is_encoded(head)) co_return failed(Attempt::failed, Problem::upstream_unreadable);
+  if (head.status >= 400) co_return co_await relay_error(answer);
+  const bool events = is_type(head.header("content-type"), "text/event-stream");
+  if (events != stream_) co_return failed(Attempt::failed, Problem::upstream_unreadable);
+  if (stream_) co_return co_await relay_stream(answer);
+  co_return co_await relay_whole(answer);
+}
+
+net::Task<Exchange::Tried> Exchange::relay_whole(net::ClientExchange& answer) {
+  const std::size_t most = obeyed_->effective().generation().limits.answer_bytes_max;
+  const MonoTime began = worker_.clock.mono();
+  auto body = co_await answer.read_all(most, &client_.cancel());
+  upstream_spent_ += worker_.clock.mono() - began;
+  if (interrupted()) co_return Tried::next;
+  if (!body && body.error().code == Errc::exhausted) {
+    co_return failed(Attempt::failed, Problem::upstream_unreadable);
+  }
+  if (!body) co_return failed_reading(began, pool_->provider.timeouts.idle);
+  auto& view = *worker_.scratch.of(protocol_).answer;
+  codec::JsonIndexLimits limits;
+  limits.bytes_max = most;
+  if (!view.parse(*body, limits)) {
+    co_return failed(Attempt::failed, Problem::upstream_unreadable);
+  }
+  worker_.counters.attempts[static_cast<std::size_t>(Attempt::answered)].add();
+  std::string changed;
+  const std::string_view out = inspect_whole(*body, changed);
+  view.shrink_to(256 * 1024);
+  const bool blocked = answer_inspection_.is_blocked();
+  headers_.clear();
+  const bool recorded =
+      co_await record_end(blocked ? End::blocked : End::complete, blocked ? 400 : 200);
+  if (!recorded) {
+    co_await answer_error(Problem::evidence_unavailable);
+  } else if (blocked) {
+    co_await answer_error(Problem::policy_block);
+  } else {
+    add_common_headers();
+    headers_.push_back({"content-type", "application/json"});
+    pass_headers(protocol_, answer.response(), headers_);
+    if (!co_await client_.respond(200, headers_, out)) amend_end();
+  }
+  co_return Tried::ended;
+}
+
+/// Puts a whole answer through the policy; the answer to send is the body itself or `changed`.
+std::string_view Exchange::inspect_whole(std::string_view body, std::string& changed) {
+  auto& view = *worker_.scratch.of(protocol_).answer;
+  take_usage(view.usage());
+  answer_commitment_.begin(worker_.options.commitment_key, decision_.head.exchange, "resp");
+  for (const auto& text : view.texts()) {
+    const std::string_view decoded = text.text();
+    end_.received_bytes += decoded.size();
+    answer_commitment_.update(decoded);
+  }
+  end_.response_commit = answer_commitment_.finish();
+  end_.released_bytes = end_.received_bytes;
+  std::vector<codec::Splice> splices;
+  if (engine_ != nullptr) {
+    inspect_answer(answer_inspection_, *engine_, ruling_.mode, view.texts(), splices,
+                   commit_context());
+    blocked_by_ = answer_inspection_.blocked;
+  }
+  if (answer_inspection_.is_blocked()) end_.released_bytes = 0;
+  if (splices.empty()) return body;
+  for (const codec::JsonValue& echo : view.echoes()) {
+    splices.push_back({echo.begin_byte(), echo.end_byte(), "null"});
+  }
+  codec::sort_splices(splices);
+  codec::append_spliced(changed, body, splices);
+  return changed;
+}
+
+/// The provider refused the request itself: its own words go on, unless a rule objects to them.
+net::Task<Exchange::Tried> Exchange::relay_error(net::ClientExchange& answer) {
+  const MonoTime began = worker_.clock.mono();
+  auto body = co_await answer.read_all(kErrorBytesMax, &client_.cancel());
+  upstream_spent_ += worker_.clock.mono() - began;
+  if (interrupted()) co_return Tried::next;
+  if (!body) co_return failed_reading(began, pool_->provider.timeouts.idle);
+  codec::JsonIndex index;
+  const bool readable = index.parse(*body) && index.root().find("error").is_object();
+  if (!readable) co_return failed(Attempt::failed, Problem::upstream_error);
+  worker_.counters.attempts[static_cast<std::size_t>(Attempt::answered)].add();
+  const int status = answer.response().status;
+  if (engine_ != nullptr) {
+    const std::string_view text = index.root().find("error").find("message").text();
+    const policy::Decision decision = engine_->scan(policy::Part::response, ruling_.mode, text);
+    add_decision(answer_inspection_, {*engine_, decision, text}, kNothing, commit_context());
+  }
+  const bool clean = answer_inspection_.action < model::Action::redact;
+  const bool recorded = co_await record_end(End::upstream_error, clean ? status : 502);
+  if (!recorded || !clean) {
+    co_await answer_error(recorded ? Problem::upstream_error : Problem::evidence_unavailable);
+    co_return Tried::ended;
+  }
+  headers_.clear();
+  add_common_headers();
+  headers_.push_back({"content-type", "application/json"});
+  pass_headers(protocol_, answer.response(), headers_);
+  (void)co_await client_.respond(status, headers_, *body);
+  co_return Tried::ended;
+}
+
+/// Ends an exchange that has no proper answer: as an error, or, if one had begun, as a last frame
+/// that says so and no terminal frame.
+net::Task<void> Exchange::end_broken(End end, Problem problem) {
+  const int status = client_.begun() ? 200 : protocol_.rejection_of(problem).status;
+  const bool recorded = co_await record_end(end, status);
+  if (!recorded) problem = Problem::evidence_unavailable;
+  if (!client_.begun()) co_return co_await answer_error(problem);
+  std::string frame;
+  protocol_.append_error_frame(frame, problem, error_detail());
+  (void)co_await client_.write(frame);
+  client_.abort();
+}
+
+/// Ends an exchange that a switch cut or whose client left. Told at once; the record is appended
+/// first, and a caller who has seen nothing yet also waits for the admission record.
+net::Task<void> Exchange::end_interrupted() {
+  const bool begun = client_.begun();
+  const int status = begun ? 200 : killed_ ? protocol_.rejection_of(last_problem_).status : 0;
+  (void)append_end(killed_ ? End::killed : End::client_gone, status);
+  if (!killed_) {
+    client_.abort();
+    co_return;
+  }
+  if (!begun) {
+    const bool recorded = co_await worker_.reach_durable(*decision_seq_, &client_.cancel());
+    if (!recorded) co_return client_.abort();
+    co_return co_await answer_error(last_problem_);
+  }
+  std::string frame;
+  protocol_.append_error_frame(frame, last_problem_, error_detail());
+  (void)co_await client_.write(frame);
+  client_.abort();
+}
+
+}  // namespace cordon::gateway

@@ -1,0 +1,142 @@
+// One exchange in any protocol, from its first byte to its end record.
+//
+// The order of things is the promise: what the evidence must hold is durable before the bytes it
+// speaks of go on. A step that fails ends the exchange with a record that says so.
+#pragma once
+
+#include "containment/registry.h"
+#include "dialect/openai_moderation.h"
+#include "dialect/protocol.h"
+#include "gateway/internal/inspection.h"
+#include "gateway/internal/stream_inspector.h"
+#include "gateway/internal/worker.h"
+#include "net/server.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cordon::gateway {
+
+/// Lives for one request, on one thread, in the frame of its handler.
+class Exchange final : public containment::InFlight {
+ public:
+  Exchange(Worker& worker, net::ServerExchange& client, const dialect::Protocol& protocol);
+  ~Exchange() override;
+
+  [[nodiscard]] net::Task<void> run();
+  containment::CutResult cut(const containment::Forbidden& why) override;
+  /// The grace of a cut is over: whatever is still being written is torn.
+  void force() noexcept;
+
+ private:
+  using Problem = dialect::Problem;
+  /// What became of one target.
+  enum class Tried : std::uint8_t { ended, next };
+
+  // Admission.
+  [[nodiscard]] std::optional<Problem> identify();
+  [[nodiscard]] std::optional<Problem> check_head() const;
+  [[nodiscard]] std::optional<Problem> admit(std::string_view body);
+  [[nodiscard]] bool read_labels();
+  [[nodiscard]] bool rule_on_route(std::optional<Problem>& problem);
+  [[nodiscard]] const model::Target* first_target();
+  [[nodiscard]] bool speaks(const model::Target& target) const;
+  [[nodiscard]] std::optional<Problem> check_readable();
+  void inspect(std::string_view body);
+  [[nodiscard]] bool append_decision();
+  [[nodiscard]] net::Task<void> refuse_recorded(Problem problem);
+  [[nodiscard]] net::Task<void> answer_error(Problem problem);
+
+  // Answers of our own.
+  void inspect_moderated(Inspection& into, std::span<const dialect::RequestText> texts,
+                         const CommitContext& commit);
+  [[nodiscard]] net::Task<void> moderate();
+
+  // Targets.
+  [[nodiscard]] net::Task<bool> begin_running();
+  [[nodiscard]] net::Task<void> forward();
+  [[nodiscard]] net::Task<Tried> attempt(const model::Target& target);
+  [[nodiscard]] net::Task<Tried> take_answer(net::ClientExchange& answer);
+  [[nodiscard]] net::Task<Tried> relay_whole(net::ClientExchange& answer);
+  [[nodiscard]] net::Task<Tried> relay_error(net::ClientExchange& answer);
+  [[nodiscard]] net::Task<Tried> relay_stream(net::ClientExchange& answer);
+  [[nodiscard]] Tried failed(Attempt how, Problem problem);
+  [[nodiscard]] Tried failed_reading(MonoTime since, std::chrono::milliseconds limit);
+  void collect_headers(std::vector<net::Header>& headers) const;
+  [[nodiscard]] std::string_view inspect_whole(std::string_view body, std::string& changed);
+
+  // Streams.
+  [[nodiscard]] bool may_wait(const StreamInspector& inspector, std::size_t bytes) const noexcept;
+  [[nodiscard]] net::Task<bool> begin_stream();
+  [[nodiscard]] net::Task<bool> send_frames(std::string_view frames, StreamInspector& inspector);
+  [[nodiscard]] net::Task<Tried> settle(StreamInspector& inspector, StreamState state,
+                                        std::string last, net::ClientExchange& answer);
+  [[nodiscard]] net::Task<Tried> end_relay(StreamInspector& inspector, Attempt how,
+                                           Problem problem);
+  [[nodiscard]] net::Task<void> drain(net::ClientExchange& answer);
+  void take_stream_result(StreamInspector& inspector);
+  void take_usage(const dialect::Usage& usage);
+
+  // Ends.
+  [[nodiscard]] bool interrupted() const noexcept { return killed_ || gone_; }
+  [[nodiscard]] bool out_of_time() const noexcept;
+  [[nodiscard]] net::Task<void> end_broken(model::End end, Problem problem);
+  [[nodiscard]] net::Task<void> end_interrupted();
+  [[nodiscard]] net::Task<bool> record_end(model::End end, int status);
+  [[nodiscard]] std::optional<std::uint64_t> append_end(model::End end, int status);
+  void add_request_hits(model::End end);
+  void amend_end();
+  void add_common_headers();
+  [[nodiscard]] dialect::ErrorDetail error_detail() const;
+  [[nodiscard]] std::uint64_t elapsed_us() const noexcept;
+  [[nodiscard]] CommitContext commit_context();
+  void give_captured();
+  void on_client_gone();
+
+  Worker& worker_;
+  net::ServerExchange& client_;
+  const dialect::Protocol& protocol_;
+  std::shared_ptr<const Obeyed> obeyed_;
+  const model::Tenant* tenant_ = nullptr;
+  containment::Ruling ruling_;
+  const Obeyed::Rules* rules_ = nullptr;
+  const policy::Engine* engine_ = nullptr;
+  std::shared_ptr<Pool> pool_;
+  dialect::ForwardPlan plan_;
+  dialect::RequestFault fault_;
+  model::DecisionRecord decision_;
+  model::EndRecord end_;
+  std::vector<model::Hit> request_hits_;  ///< for the end record, which tells what came of them
+  Inspection answer_inspection_;
+  BlockedBy blocked_by_;
+  Commitment answer_commitment_;
+  std::optional<Captured> captured_;
+  std::string decision_id_;
+  std::string end_id_;
+  std::string measure_id_;
+  std::string use_case_;
+  std::vector<std::string> flags_;
+  std::string request_id_;
+  std::string served_by_;
+  std::string overhead_;
+  std::string retry_after_;
+  std::string pending_;  ///< frames of a stream that has not begun
+  std::vector<dialect::openai::Moderated> moderated_;
+  std::vector<net::Header> headers_;
+  std::optional<std::uint64_t> decision_seq_;
+  Problem last_problem_ = Problem::upstream_error;
+  model::End last_end_ = model::End::upstream_error;
+  MonoTime started_{};
+  MonoTime upstream_spent_{};
+  bool stream_ = false;
+  bool include_usage_ = false;
+  bool killed_ = false;
+  bool gone_ = false;
+  bool finishing_ = false;  ///< the end record is written: the outcome no longer changes
+  bool recording_ = false;  ///< it is being made durable, and nothing is being written
+};
+
+}  // namespace cordon::gateway

@@ -1,0 +1,151 @@
+// A streamed answer, event by event: bytes of the provider in, frames for the client out.
+//
+// Each text of each choice has its own scanner, and so has each run of text blocks. What a match
+// could still reach is held back; a frame whose text is not changed goes on byte for byte. No
+// sockets, so every cut can be tested.
+#pragma once
+
+#include "codec/sse.h"
+#include "dialect/protocol.h"
+#include "gateway/internal/inspection.h"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cordon::gateway {
+
+/// Where a stream stands.
+enum class StreamState : std::uint8_t {
+  open,
+  done,            ///< the answer is complete; everything is out, but for the terminal frame
+  blocked,         ///< a rule stopped it
+  provider_error,  ///< the provider sent an error object
+  unreadable,      ///< what came cannot be inspected
+};
+
+/// What a stream is inspected with. Views; must outlive the inspector.
+struct StreamContext {
+  const dialect::Protocol* protocol = nullptr;
+  dialect::StreamWishes wishes;
+  const policy::Engine* engine = nullptr;  ///< null: no rules on this route
+  model::Mode mode = model::Mode::standard;
+  CommitContext commit;                     ///< for matches
+  Commitment* answer = nullptr;             ///< begun; takes all text that comes
+  dialect::StreamEvent* scratch = nullptr;  ///< shared by the thread's streams
+};
+
+/// Belongs to one exchange.
+class StreamInspector {
+ public:
+  /// Texts that are open at one time, or in which something was found.
+  static constexpr std::size_t kSlotsMax = 256;
+  /// Frames that wait for the text before them.
+  static constexpr std::size_t kWaitingBytesMax = 1024 * 1024;
+  explicit StreamInspector(const StreamContext& context)
+      : context_(context), writer_(context.protocol->make_writer(context.wishes)) {}
+
+  /// Takes the next bytes and appends the frames that may go on. Once the state is not `open`
+  /// nothing more is read.
+  StreamState feed(std::string_view bytes, std::string& out);
+  [[nodiscard]] StreamState state() const noexcept { return state_; }
+
+  /// Appends the end a client expects after a block, but for the terminal frame.
+  void append_block_end(std::string& out) const { writer_->append_block_end(out); }
+  /// Appends the terminal frame: the provider's, or after a block our own.
+  void append_terminal(std::string& out) const;
+  /// Everything appended so far has reached the client.
+  void mark_delivered();
+
+  /// The result. Call once, at the end.
+  [[nodiscard]] Inspection finish();
+  [[nodiscard]] const dialect::Usage& usage() const noexcept { return usage_; }
+  /// Some text was let go, whether or not it has been sent.
+  [[nodiscard]] bool has_released() const noexcept { return released_ > 0; }
+  /// Bytes of text that came, and that went on and were delivered.
+  [[nodiscard]] std::uint64_t received_bytes() const noexcept { return received_; }
+  [[nodiscard]] std::uint64_t released_bytes() const noexcept { return delivered_; }
+  /// The rule that blocked, while the state is `blocked`.
+  [[nodiscard]] BlockedBy blocked_by() const;
+
+ private:
+  /// Only where there are rules.
+  struct Text {
+    dialect::Slot slot;
+    policy::Scanner scanner;
+    std::string recent = {};  ///< the last bytes fed, for commitments
+    std::string whole = {};   ///< all of it, where the exchange is captured
+    std::uint64_t fed = 0;
+    std::uint64_t settled = 0;    ///< of `fed`: passed on
+    std::uint64_t delivered = 0;  ///< of `settled`: reached the client
+    std::uint64_t findings_seen = 0;
+    bool finished = false;
+    bool sealed = false;  ///< must not be rewritten: a rule that would redact blocks
+  };
+
+  /// Where a block ended whose last bytes a match may still reach from the next block. Its end and
+  /// what follows it wait here, so that those bytes can go out where they belong.
+  struct Seam {
+    dialect::Slot slot;     ///< of the text that ends here
+    std::uint64_t end = 0;  ///< in bytes of the run
+    std::string frames = {};
+    std::vector<std::uint32_t> opened = {};
+    std::vector<dialect::Ending> ended = {};
+  };
+
+  [[nodiscard]] Text* text_of(const dialect::Slot& slot);
+  [[nodiscard]] Text* add_text(const dialect::Slot& slot);
+  bool follow_run(std::string& out);
+  bool end_run(std::string& out);
+  bool wait_at_end(Text& text);
+  void part_at_seams(const Text& text, std::uint64_t from, std::string& settled, std::string& out);
+  void pass_seam(std::string& out);
+  void note_passed();
+  [[nodiscard]] bool is_waiting() const noexcept { return !seams_.empty(); }
+  /// Where the next frame goes: on, or behind the text that it waits for.
+  [[nodiscard]] std::string& sink(std::string& out) noexcept {
+    return is_waiting() ? seams_.back().frames : out;
+  }
+  StreamState append_part(const codec::SseEvent& event, std::string& out);
+  StreamState take(const codec::SseEvent& event, std::string& out);
+  StreamState take_part(const codec::SseEvent& event, std::string& out);
+  StreamState take_texts(std::string& out);
+  [[nodiscard]] bool ends_here(const dialect::SlotText& piece) const;
+  bool scan_whole(const dialect::SlotText& piece, std::string& settled);
+  void count(std::string_view piece);
+  bool scan(Text& text, std::string_view piece, std::string& settled);
+  bool scan_end(Text& text, std::string& settled);
+  bool finish_ended(std::string& out);
+  void fold_finished();
+  void add_text_decision(const Text& text, Passed passed);
+  [[nodiscard]] static bool is_blocked(const Text& text) noexcept;
+  bool finish_rest(std::string& out);
+  void note_findings(Text& text);
+  void append_event(const codec::SseEvent& event, std::string& out);
+  void append_changed(const codec::SseEvent& event, std::string& out);
+  [[nodiscard]] bool may_change_text() const noexcept;
+
+  StreamContext context_;
+  codec::SseFramer framer_;
+  std::unique_ptr<dialect::StreamWriter> writer_;
+  std::vector<Text> texts_;
+  /// The text of the run of blocks that may go on: the slot of its last block so far.
+  std::optional<dialect::Slot> run_;
+  std::deque<Seam> seams_;  ///< of that run
+  std::size_t waiting_bytes_ = 0;
+  std::vector<codec::Splice> splices_;
+  std::string settled_;
+  std::string terminal_;  ///< as the provider sent it
+  dialect::Usage usage_;
+  Inspection inspection_;
+  std::uint64_t received_ = 0;
+  std::uint64_t released_ = 0;
+  std::uint64_t delivered_ = 0;
+  StreamState state_ = StreamState::open;
+};
+
+}  // namespace cordon::gateway

@@ -1,0 +1,127 @@
+#include "model/generation.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace cordon::model {
+namespace {
+
+Generation everything() {
+  Generation generation;
+  generation.number = 7;
+  generation.providers = {{"sim", Dialect::openai, {false, "127.0.0.1", 4010, "/v1"}, "", {}},
+                          {"big", Dialect::openai, {true, "::1", 443, ""}, "ca.pem", {}}};
+  generation.routes = {{"support",
+                        {{"sim", "small"}, {"big", "large"}},
+                        {{"big", "safe"}},
+                        {{"core-leakage", std::string(64, 'a')}},
+                        Mode::emergency,
+                        Durability::deferred},
+                       {"sales", {{"big", "large"}}, {}, {}, Mode::standard, {}}};
+  generation.routes[1].uninspected = Uninspected::pass;
+  generation.tenants = {{"acme", {std::string(64, 'b')}, {"*"}}};
+  generation.flags = {{"assistant", true}, {"agent", false}};
+  generation.measures = {
+      {"s1", Measure::kill_switch, Scope::parse("route=support").value(), Mode::standard},
+      {"m1", Measure::mode, Scope::parse("tenant=acme").value(), Mode::lockdown},
+      {"f1", Measure::fallback, Scope::parse("route=support").value(), Mode::standard}};
+  return generation;
+}
+
+TEST(Generation, ReadsBackWhatItWrote) {
+  for (const Generation& generation : {Generation{}, everything()}) {
+    const std::string text = codec::write_json(generation.to_json());
+    const auto json = codec::parse_json(text);
+    ASSERT_TRUE(json) << json.error().detail;
+    const auto back = Generation::from_json(*json);
+    ASSERT_TRUE(back) << back.error().detail;
+    EXPECT_EQ(*back, generation);
+    EXPECT_EQ(codec::write_json(back->to_json()), text);
+  }
+}
+
+// Every key matters: without it, or with one more, the value is refused.
+TEST(Generation, RefusesAMissingKeyAtEveryLevel) {
+  const codec::Json whole = everything().to_json();
+  const auto refused = [](const codec::Json& value) {
+    const auto back = Generation::from_json(value);
+    return !back && back.error().code == Errc::corrupt;
+  };
+  for (const auto& [key, ignored] : whole.items()) {
+    codec::Json less = whole;
+    less.erase(key);
+    EXPECT_TRUE(refused(less)) << key;
+  }
+  for (const char* list : {"providers", "routes", "tenants", "flags"}) {
+    for (const auto& [key, ignored] : whole[list][0].items()) {
+      codec::Json less = whole;
+      less[list][0].erase(key);
+      EXPECT_TRUE(refused(less)) << list << "." << key;
+    }
+  }
+  for (const auto& [key, ignored] : whole["limits"].items()) {
+    codec::Json less = whole;
+    less["limits"].erase(key);
+    EXPECT_TRUE(refused(less)) << key;
+  }
+  codec::Json more = whole;
+  more["extra"] = 1;
+  EXPECT_TRUE(refused(more));
+}
+
+TEST(Generation, RefusesAModeWithoutAModeAndASwitchWithOne) {
+  codec::Json value = everything().to_json();
+  value["measures"][1].erase("mode");
+  EXPECT_FALSE(Generation::from_json(value));
+  value = everything().to_json();
+  value["measures"][0]["mode"] = "observe";
+  EXPECT_FALSE(Generation::from_json(value));
+}
+
+TEST(Endpoint, ReadsItsPartsAndItsOwnText) {
+  for (const auto& [url, expected] : {
+           std::pair<std::string_view, Endpoint>{"http://a", {false, "a", 80, ""}},
+           {"https://a.example", {true, "a.example", 443, ""}},
+           {"https://a.example:8443/v1/", {true, "a.example", 8443, "/v1"}},
+           {"http://[::1]:4010/v1/x", {false, "::1", 4010, "/v1/x"}},
+       }) {
+    const auto endpoint = Endpoint::parse(url);
+    ASSERT_TRUE(endpoint) << url;
+    EXPECT_EQ(*endpoint, expected) << url;
+    EXPECT_EQ(Endpoint::parse(endpoint->text()).value(), expected) << endpoint->text();
+  }
+}
+
+TEST(Endpoint, RefusesWhatIsNotABaseUrl) {
+  for (const std::string_view url : {"",
+                                     "a",
+                                     "ftp://a",
+                                     "http://",
+                                     "http:///v1",
+                                     "http://user@a",
+                                     "http://user:pw@a/",
+                                     "http://a:0",
+                                     "http://a:65536",
+                                     "http://a:",
+                                     "http://a:8x",
+                                     "http://a?b",
+                                     "http://a/v1?b=c",
+                                     "http://a/v1#f",
+                                     "http://[::1",
+                                     "http://[a]",
+                                     "http://[::1]x",
+                                     "http://a b",
+                                     "HTTP://a",
+                                     "http://a/v 1",
+                                     "http://a/\x01",
+                                     "http://a\\b"}) {
+    EXPECT_FALSE(Endpoint::parse(url)) << url;
+  }
+  EXPECT_FALSE(Endpoint::parse("http://a/" + std::string(600, 'x')));
+}
+
+}  // namespace
+}  // namespace cordon::model

@@ -1,0 +1,173 @@
+#include "policy/internal/database.h"
+
+#include "policy/internal/engine_core.h"
+#include "policy/internal/matcher.h"
+
+#include <hs/hs.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <limits>
+#include <new>
+#include <string>
+
+namespace cordon::policy {
+namespace {
+
+std::atomic<std::uint64_t> next_serial{1};
+
+// Scratch that has grown to fit every database this thread has met. It remembers the last few,
+// because asking Vectorscan whether it fits costs more than a short scan.
+class Scratch {
+ public:
+  Scratch() = default;
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() { hs_free_scratch(scratch_); }
+
+  // For every database of `all`, some of which may be null.
+  hs_scratch_t* fit(std::span<const std::unique_ptr<hs_database, FreeDatabase>> all,
+                    std::uint64_t serial) {
+    if (std::find(fitted_.begin(), fitted_.end(), serial) != fitted_.end()) return scratch_;
+    for (const auto& database : all) {
+      if (database && hs_alloc_scratch(database.get(), &scratch_) != HS_SUCCESS) {
+        throw std::bad_alloc();
+      }
+    }
+    fitted_[oldest_++ % fitted_.size()] = serial;
+    return scratch_;
+  }
+
+ private:
+  hs_scratch_t* scratch_ = nullptr;
+  std::array<std::uint64_t, 8> fitted_{};
+  std::size_t oldest_ = 0;
+};
+
+Scratch& scratch() {
+  thread_local Scratch of_this_thread;
+  return of_this_thread;
+}
+
+// Where the ends that a scan reports go.
+struct Report {
+  EndSink& sink;
+  std::uint64_t base;   // of the scanned bytes in the text
+  std::uint64_t limit;  // ends past this one are of the guard, or not looked for here
+};
+
+int on_match(unsigned rule, unsigned long long, unsigned long long end, unsigned, void* context) {
+  const auto& report = *static_cast<const Report*>(context);
+  if (end <= report.limit) report.sink.on_end(rule, report.base + end);
+  return 0;
+}
+
+// Vectorscan 5.4.9 skips over two bytes with which a match begins where they are the last of a
+// block and an accelerator looks for pairs (docs/adr/0005). Bytes behind them
+// mend that.
+constexpr std::size_t kGuardBytes = 4;
+// Longer texts are scanned where they are, and their end once more.
+constexpr std::size_t kCopiedBytesMax = std::size_t{64} * 1024;
+
+// The text and a guard behind it. Valid until this thread asks again.
+std::string_view guarded(std::string_view text) {
+  thread_local std::string copy;
+  if (copy.capacity() > 2 * kCopiedBytesMax) copy = std::string();
+  copy.assign(text);
+  copy.append(kGuardBytes, '\0');
+  return copy;
+}
+
+tl::expected<hs_database*, CompileError> compile_some(std::span<const NumberedRule> rules,
+                                                      Need need) {
+  std::vector<const char*> patterns;
+  std::vector<unsigned> flags;
+  std::vector<unsigned> ids;
+  for (const auto& [number, rule] : rules) {
+    for (const StreamPattern& pattern : rule->matcher->stream()) {
+      if (need_of(pattern.text) != need) continue;
+      patterns.push_back(pattern.text.c_str());
+      flags.push_back(pattern.flags);
+      ids.push_back(number);
+    }
+  }
+  hs_database_t* compiled = nullptr;
+  if (patterns.empty()) return compiled;
+  hs_compile_error_t* error = nullptr;
+  if (hs_compile_multi(patterns.data(), flags.data(), ids.data(),
+                       static_cast<unsigned>(patterns.size()), HS_MODE_BLOCK, nullptr, &compiled,
+                       &error) == HS_SUCCESS) {
+    return compiled;
+  }
+  CompileError refused{"", "", error->message};
+  const auto at = static_cast<std::size_t>(error->expression);
+  if (error->expression >= 0 && at < ids.size()) {
+    const auto is_it = [&](const NumberedRule& each) { return each.number == ids[at]; };
+    refused.rule_id = std::find_if(rules.begin(), rules.end(), is_it)->rule->id;
+  }
+  hs_free_compile_error(error);
+  return tl::make_unexpected(std::move(refused));
+}
+
+}  // namespace
+
+void FreeDatabase::operator()(hs_database* database) const {
+  hs_free_database(database);
+}
+
+tl::expected<Database, CompileError> Database::compile(std::span<const NumberedRule> rules) {
+  Database database;
+  for (const auto& [number, rule] : rules) {
+    for (const StreamPattern& pattern : rule->matcher->stream()) {
+      const bool any = pattern.width_max == Price::kUnbounded;
+      const std::uint64_t reach = std::uint64_t{pattern.width_max} + kContextBytes + kBehindBytes;
+      database.reach_ = std::max(database.reach_, any ? kAnyWidth : reach);
+    }
+  }
+  for (std::size_t i = 0; i < kNeedCount; ++i) {
+    auto compiled = compile_some(rules, static_cast<Need>(i));
+    if (!compiled) return tl::make_unexpected(std::move(compiled).error());
+    if (*compiled == nullptr) continue;
+    database.by_need_[i].reset(*compiled);
+    std::size_t bytes = 0;
+    if (hs_database_size(*compiled, &bytes) != HS_SUCCESS) {
+      return tl::make_unexpected(CompileError{"", "", "Vectorscan cannot size its own database"});
+    }
+    database.bytes_ += bytes;
+  }
+  database.serial_ = next_serial.fetch_add(1);
+  return database;
+}
+
+bool Database::scan(std::string_view text, EndSink& sink) const {
+  if (text.size() > std::numeric_limits<unsigned>::max() - kGuardBytes) return false;
+  if (text.size() <= kCopiedBytesMax || reach_ >= text.size()) {
+    return scan_some(guarded(text), text.size(), {0, sink});
+  }
+  const std::size_t again = text.size() - static_cast<std::size_t>(reach_);
+  return scan_some(text, text.size(), {0, sink}) &&
+         scan_some(guarded(text.substr(again)), text.size() - again, {again, sink});
+}
+
+// The first `size` bytes, with those behind them as their guard.
+bool Database::scan_some(std::string_view bytes, std::size_t size, const Scan& scan) const {
+  hs_scratch_t* space = scratch().fit(by_need_, serial_);
+  const Occurrences seen = occurrences_in(bytes.substr(0, size));
+  for (std::size_t i = 0; i < kNeedCount; ++i) {
+    const auto [first, last] = seen[i];
+    if (!by_need_[i] || first == last) continue;
+    // A match around such a byte begins and ends no further away.
+    const std::uint64_t from = first > reach_ ? first - reach_ : 0;
+    const std::uint64_t to = last + std::min<std::uint64_t>(reach_, size - last);
+    const std::string_view piece = bytes.substr(from, to - from + kGuardBytes);
+    Report report{scan.sink, scan.base + from, to - from};
+    if (hs_scan(by_need_[i].get(), piece.data(), static_cast<unsigned>(piece.size()), 0, space,
+                &on_match, &report) != HS_SUCCESS) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace cordon::policy

@@ -1,0 +1,77 @@
+// Vectorscan behind two verbs: compile and scan.
+//
+// Scans are whole blocks, not Vectorscan's own streams: in 5.4.9 a stream loses matches whose
+// first bytes fall on the end of a write (docs/adr/0005-scan-windows-not-streams.md), and a match
+// that depends on how a text was cut is exactly what must not be. A block loses them at its end
+// too, so every scan ends in a few bytes that are not of the text. Patterns that need a byte most
+// texts lack are compiled apart and looked for only around such bytes. A database is immutable and
+// shared by threads; the scratch it needs belongs to the thread for its life, so a scan allocates
+// nothing.
+#pragma once
+
+#include "policy/engine.h"
+#include "policy/internal/needs.h"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+struct hs_database;
+
+namespace cordon::policy {
+
+struct FreeDatabase {
+  void operator()(hs_database* database) const;
+};
+
+/// A rule and the number by which a match names it.
+struct NumberedRule {
+  std::uint32_t number;
+  const Rule* rule;
+};
+
+/// Receives the end of every place where a rule's stream pattern matches.
+class EndSink {
+ public:
+  virtual void on_end(std::uint32_t rule, std::uint64_t end) = 0;
+
+ protected:
+  ~EndSink() = default;
+};
+
+/// The stream patterns of one set of rules.
+class Database {
+ public:
+  /// Refuses what Vectorscan refuses, naming the rule.
+  [[nodiscard]] static tl::expected<Database, CompileError> compile(
+      std::span<const NumberedRule> rules);
+
+  /// Reports the ends in `text`, counted from its first byte, some of them twice. False when
+  /// Vectorscan reports a failure of its own, or the text is longer than it can take; it is then
+  /// not scanned.
+  [[nodiscard]] bool scan(std::string_view text, EndSink& sink) const;
+
+  /// No stream pattern, with what it looks at before a match, is wider. kAnyWidth when one may be.
+  [[nodiscard]] std::uint64_t reach() const noexcept { return reach_; }
+  static constexpr std::uint64_t kAnyWidth = UINT64_MAX;
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  struct Scan {
+    std::uint64_t base;  // of the scanned bytes in the text
+    EndSink& sink;
+  };
+  using Compiled = std::unique_ptr<hs_database, FreeDatabase>;
+
+  [[nodiscard]] bool scan_some(std::string_view bytes, std::size_t size, const Scan& scan) const;
+
+  std::array<Compiled, kNeedCount> by_need_;  // null where no pattern needs that
+  std::uint64_t serial_ = 0;                  // names this database to the threads' scratch
+  std::uint64_t reach_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace cordon::policy
