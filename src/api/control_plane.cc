@@ -16,8 +16,9 @@ const model::Actor kCordon{model::ActorKind::service, "cordon"};
 
 constexpr std::size_t kRefusalsMax = 1'000;
 
+/// By name alone: a sender of alerts is a person to the server and a service to what it ingests.
 std::string refusal_key(const model::Actor& actor, const Error& error) {
-  return actor.text() + '\n' + error.detail;
+  return actor.name + '\n' + error.detail;
 }
 
 /// Leaves the moment before it is needed to whoever reads a log at night.
