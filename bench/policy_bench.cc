@@ -97,7 +97,7 @@ BENCHMARK(scan_whole)
     ->ArgsProduct({{clean, dirty, mixed, german, chinese}, {0, 1}, {2048}})
     ->ArgsProduct({{clean, mixed}, {0}, {65536}});
 
-// The same by parts: what is not Vectorscan over the text as it was written.
+// The same by parts: what is not Hyperscan over the text as it was written.
 void scan_database_once(benchmark::State& state) {
   const std::string text = text_of(state.range(0), static_cast<std::size_t>(state.range(2)));
   state.SetLabel(name_of(state.range(0)));

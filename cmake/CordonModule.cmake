@@ -1,4 +1,4 @@
-# cordon_module(policy LIBS PkgConfig::VECTORSCAN): one folder, one library, one test binary.
+# cordon_module(policy LIBS PkgConfig::PCRE2): one folder, one library, one test binary.
 function(cordon_module name)
   cmake_parse_arguments(ARG "" "" "LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS src/${name}/*.cc src/${name}/*/*.cc)

@@ -167,8 +167,8 @@ TEST(PolicyBuiltin, DecidesTheSameAtRandomCutsInEveryMode) {
   }
 }
 
-// Vectorscan only points at where to look; without it, PCRE2 over the whole text must agree.
-TEST(PolicyBuiltin, FindsWhatASearchWithoutVectorscanFinds) {
+// Hyperscan only points at where to look; without it, PCRE2 over the whole text must agree.
+TEST(PolicyBuiltin, FindsWhatASearchWithoutHyperscanFinds) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     Dice dice(seed);
     std::string text;

@@ -104,7 +104,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
  public:
   using Compiled = tl::expected<std::shared_ptr<const Engine>, CompileError>;
 
-  /// Refuses a rule id used twice, a pattern Vectorscan rejects, and a rule whose own tests the
+  /// Refuses a rule id used twice, a pattern Hyperscan rejects, and a rule whose own tests the
   /// compiled engine does not reproduce. Takes a fraction of a second: call it off the I/O threads.
   [[nodiscard]] static Compiled compile(std::span<const std::shared_ptr<const Rulepack>> packs,
                                         const Limits& limits = {});

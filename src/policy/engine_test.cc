@@ -310,7 +310,7 @@ TEST(PolicyEngine, RefusesTwoRulesOfOneIdAcrossPacks) {
 }
 
 // Vectorscan 5.4.9 lost a match that began with the last two bytes of a block where it had looked
-// at fewer than 32 bytes since its last stop. Found by the fuzz target policy_scanner.
+// at fewer than 32 bytes since its last stop (ADR 5). Found by the fuzz target policy_scanner.
 TEST(PolicyEngine, FindsAMatchInTheLastTwoBytesHoweverLongTheTextIs) {
   const auto engine = engine_of({rule("pair", "{pattern: 'a{2,5}b?'}", kWarn, "aa"),
                                  rule("long", "{pattern: 'b[a-z]{0,40}c'}", kWarn, "bc"),

@@ -18,7 +18,7 @@ namespace {
 std::atomic<std::uint64_t> next_serial{1};
 
 // Scratch that has grown to fit every database this thread has met. It remembers the last few,
-// because asking Vectorscan whether it fits costs more than a short scan.
+// because asking Hyperscan whether it fits costs more than a short scan.
 class Scratch {
  public:
   Scratch() = default;
@@ -53,30 +53,13 @@ Scratch& scratch() {
 // Where the ends that a scan reports go.
 struct Report {
   EndSink& sink;
-  std::uint64_t base;   // of the scanned bytes in the text
-  std::uint64_t limit;  // ends past this one are of the guard, or not looked for here
+  std::uint64_t base;  // of the scanned bytes in the text
 };
 
 int on_match(unsigned rule, unsigned long long, unsigned long long end, unsigned, void* context) {
   const auto& report = *static_cast<const Report*>(context);
-  if (end <= report.limit) report.sink.on_end(rule, report.base + end);
+  report.sink.on_end(rule, report.base + end);
   return 0;
-}
-
-// Vectorscan 5.4.9 skips over two bytes with which a match begins where they are the last of a
-// block and an accelerator looks for pairs (docs/adr/0005). Bytes behind them
-// mend that.
-constexpr std::size_t kGuardBytes = 4;
-// Longer texts are scanned where they are, and their end once more.
-constexpr std::size_t kCopiedBytesMax = std::size_t{64} * 1024;
-
-// The text and a guard behind it. Valid until this thread asks again.
-std::string_view guarded(std::string_view text) {
-  thread_local std::string copy;
-  if (copy.capacity() > 2 * kCopiedBytesMax) copy = std::string();
-  copy.assign(text);
-  copy.append(kGuardBytes, '\0');
-  return copy;
 }
 
 tl::expected<hs_database*, CompileError> compile_some(std::span<const NumberedRule> rules,
@@ -132,7 +115,7 @@ tl::expected<Database, CompileError> Database::compile(std::span<const NumberedR
     database.by_need_[i].reset(*compiled);
     std::size_t bytes = 0;
     if (hs_database_size(*compiled, &bytes) != HS_SUCCESS) {
-      return tl::make_unexpected(CompileError{"", "", "Vectorscan cannot size its own database"});
+      return tl::make_unexpected(CompileError{"", "", "Hyperscan cannot size its own database"});
     }
     database.bytes_ += bytes;
   }
@@ -141,27 +124,17 @@ tl::expected<Database, CompileError> Database::compile(std::span<const NumberedR
 }
 
 bool Database::scan(std::string_view text, EndSink& sink) const {
-  if (text.size() > std::numeric_limits<unsigned>::max() - kGuardBytes) return false;
-  if (text.size() <= kCopiedBytesMax || reach_ >= text.size()) {
-    return scan_some(guarded(text), text.size(), {0, sink});
-  }
-  const std::size_t again = text.size() - static_cast<std::size_t>(reach_);
-  return scan_some(text, text.size(), {0, sink}) &&
-         scan_some(guarded(text.substr(again)), text.size() - again, {again, sink});
-}
-
-// The first `size` bytes, with those behind them as their guard.
-bool Database::scan_some(std::string_view bytes, std::size_t size, const Scan& scan) const {
+  if (text.size() > std::numeric_limits<unsigned>::max()) return false;
   hs_scratch_t* space = scratch().fit(by_need_, serial_);
-  const Occurrences seen = occurrences_in(bytes.substr(0, size));
+  const Occurrences seen = occurrences_in(text);
   for (std::size_t i = 0; i < kNeedCount; ++i) {
     const auto [first, last] = seen[i];
     if (!by_need_[i] || first == last) continue;
     // A match around such a byte begins and ends no further away.
     const std::uint64_t from = first > reach_ ? first - reach_ : 0;
-    const std::uint64_t to = last + std::min<std::uint64_t>(reach_, size - last);
-    const std::string_view piece = bytes.substr(from, to - from + kGuardBytes);
-    Report report{scan.sink, scan.base + from, to - from};
+    const std::uint64_t to = last + std::min<std::uint64_t>(reach_, text.size() - last);
+    const std::string_view piece = text.substr(from, to - from);
+    Report report{sink, from};
     if (hs_scan(by_need_[i].get(), piece.data(), static_cast<unsigned>(piece.size()), 0, space,
                 &on_match, &report) != HS_SUCCESS) {
       return false;

@@ -1,12 +1,10 @@
-// Vectorscan behind two verbs: compile and scan.
+// Hyperscan behind two verbs: compile and scan.
 //
-// Scans are whole blocks, not Vectorscan's own streams: in 5.4.9 a stream loses matches whose
-// first bytes fall on the end of a write (docs/adr/0005-scan-windows-not-streams.md), and a match
-// that depends on how a text was cut is exactly what must not be. A block loses them at its end
-// too, so every scan ends in a few bytes that are not of the text. Patterns that need a byte most
-// texts lack are compiled apart and looked for only around such bytes. A database is immutable and
-// shared by threads; the scratch it needs belongs to the thread for its life, so a scan allocates
-// nothing.
+// Scans are whole blocks, not Hyperscan's own streams (docs/adr/0005-hyperscan-in-windows.md):
+// a match that depends on how a text was cut is exactly what must not be. Patterns that need a
+// byte most texts lack are compiled apart and looked for only around such bytes. A database is
+// immutable and shared by threads; the scratch it needs belongs to the thread for its life, so a
+// scan allocates nothing.
 #pragma once
 
 #include "policy/engine.h"
@@ -45,12 +43,12 @@ class EndSink {
 /// The stream patterns of one set of rules.
 class Database {
  public:
-  /// Refuses what Vectorscan refuses, naming the rule.
+  /// Refuses what Hyperscan refuses, naming the rule.
   [[nodiscard]] static tl::expected<Database, CompileError> compile(
       std::span<const NumberedRule> rules);
 
   /// Reports the ends in `text`, counted from its first byte, some of them twice. False when
-  /// Vectorscan reports a failure of its own, or the text is longer than it can take; it is then
+  /// Hyperscan reports a failure of its own, or the text is longer than it can take; it is then
   /// not scanned.
   [[nodiscard]] bool scan(std::string_view text, EndSink& sink) const;
 
@@ -60,13 +58,7 @@ class Database {
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
  private:
-  struct Scan {
-    std::uint64_t base;  // of the scanned bytes in the text
-    EndSink& sink;
-  };
   using Compiled = std::unique_ptr<hs_database, FreeDatabase>;
-
-  [[nodiscard]] bool scan_some(std::string_view bytes, std::size_t size, const Scan& scan) const;
 
   std::array<Compiled, kNeedCount> by_need_;  // null where no pattern needs that
   std::uint64_t serial_ = 0;                  // names this database to the threads' scratch

@@ -126,7 +126,7 @@ Beginning beginning_of(const std::vector<StreamPattern>& patterns) {
   return beginning;
 }
 
-// One pass over a pattern. `stream` gathers what Vectorscan is given.
+// One pass over a pattern. `stream` gathers what Hyperscan is given.
 class Reader {
  public:
   explicit Reader(std::string_view pattern) : pattern_(pattern) {}

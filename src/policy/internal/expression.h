@@ -1,6 +1,6 @@
 // Reads a rule's pattern: what of it can be streamed, how wide a match is, what it costs.
 //
-// Vectorscan streams the pattern without its look-arounds and its trailing word boundary, which
+// Hyperscan streams the pattern without its look-arounds and its trailing word boundary, which
 // finds at least every end of a match; PCRE2 then confirms the pattern as written. So every form
 // that would make the two disagree, or make a match depend on the end of the text, is refused.
 #pragma once
@@ -19,21 +19,21 @@ namespace cordon::policy {
 /// Bytes around a match that its confirmation may look at.
 inline constexpr std::uint32_t kContextBytes = 4;
 
-/// What Vectorscan is given for one rule. Several patterns of a rule share its id.
+/// What Hyperscan is given for one rule. Several patterns of a rule share its id.
 struct StreamPattern {
   std::string text;
   unsigned flags = 0;
   std::uint32_t width_max = Price::kUnbounded;  ///< no match of this pattern is wider
 };
 
-/// A pattern, analysed. Branches are streamed apart: Vectorscan compiles them many times faster.
+/// A pattern, analysed. Branches are streamed apart: Hyperscan compiles them many times faster.
 struct Expression {
   std::vector<StreamPattern> stream;
   Price price;
   Beginning beginning = Beginning::anywhere();
 };
 
-/// Refuses as `invalid` a form that cannot be streamed and confirmed alike, and what Vectorscan
+/// Refuses as `invalid` a form that cannot be streamed and confirmed alike, and what Hyperscan
 /// refuses. The detail names the form, without a place.
 [[nodiscard]] Result<Expression> analyse_pattern(std::string_view pattern);
 

@@ -30,7 +30,7 @@ class Lane final : private EndSink {
       : core_(core), part_(part), mode_(mode), view_(view), first_(first) {}
 
   /// The text from `base` on, all that is kept of it. Scans what is new, and before it as much as
-  /// a match that ends there can reach. False when Vectorscan fails.
+  /// a match that ends there can reach. False when Hyperscan fails.
   [[nodiscard]] bool scan(std::string_view window, std::uint64_t base);
   /// Scans all of it once for the rules without a widest match.
   [[nodiscard]] bool scan_at_end(std::string_view window);

@@ -1,4 +1,4 @@
-// Confirms what Vectorscan only suspects: where a match begins and ends, and whether it counts.
+// Confirms what Hyperscan only suspects: where a match begins and ends, and whether it counts.
 //
 // The answer for one starting byte depends on the bytes from four before it to four past the
 // widest match, and on nothing else. That is what makes a decision the same however the text
@@ -45,7 +45,7 @@ class Matcher {
   Matcher& operator=(const Matcher&) = delete;
   virtual ~Matcher() = default;
 
-  /// What Vectorscan looks for: it reports at least every end of a match.
+  /// What Hyperscan looks for: it reports at least every end of a match.
   [[nodiscard]] const std::vector<StreamPattern>& stream() const noexcept { return stream_; }
   /// The first match that begins in [from, until) of `text`, which holds kContextBytes before
   /// `from` unless the text begins there, and all the text that such a match can reach.

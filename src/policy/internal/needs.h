@@ -53,7 +53,7 @@ struct Shape {
   Beginning beginning = Beginning::anywhere();
 };
 
-/// `pattern` is one that Vectorscan takes, without look-arounds. Flags are read as if each held in
+/// `pattern` is one that Hyperscan takes, without look-arounds. Flags are read as if each held in
 /// all of it.
 [[nodiscard]] Shape shape_of(std::string_view pattern);
 [[nodiscard]] inline Need need_of(std::string_view pattern) {

@@ -300,7 +300,7 @@ void ScanState::exceed_hold() {
   settle(Ended::no);
 }
 
-// Vectorscan failed in a way that no text can cause. Where a rule may act, nothing more passes.
+// Hyperscan failed in a way that no text can cause. Where a rule may act, nothing more passes.
 void ScanState::fail_scan() {
   ++decision_.errors_total;
   if (plan_.acting == 0) return;
