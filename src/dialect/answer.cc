@@ -19,6 +19,7 @@ Status StreamEvent::parse(std::string_view name, std::string_view data,
   endings_.clear();
   opening_.reset();
   echoes_.clear();
+  number_ = {};
   usage_ = {};
   indexes_end_ = 0;
   kind_ = EventKind::other;
@@ -28,6 +29,10 @@ Status StreamEvent::parse(std::string_view name, std::string_view data,
 void StreamWriter::note_passed(const StreamEvent& event) {
   if (event.opening()) note_opened(*event.opening());
   for (const Ending& ending : event.endings()) note_ended(ending);
+}
+
+codec::Splice emptied(const codec::JsonValue& echo) {
+  return {echo.begin_byte(), echo.end_byte(), echo.is_array() ? "[]" : "null"};
 }
 
 void append_frame(std::string& out, std::string_view name, std::string_view data) {

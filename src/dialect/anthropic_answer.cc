@@ -169,7 +169,7 @@ void EventWriter::note_ended(const Ending& ending) {
   if (ending.closes) std::erase(open_, ending.index);
 }
 
-void EventWriter::append_text(std::string& out, const Slot& slot, std::string_view text) const {
+void EventWriter::append_text(std::string& out, const Slot& slot, std::string_view text) {
   const bool thinking = slot.field == Field::block_thinking;
   const bool input = slot.field == Field::block_input;
   fmt::format_to(std::back_inserter(out),
@@ -186,7 +186,7 @@ void EventWriter::append_text(std::string& out, const Slot& slot, std::string_vi
   out += "}}\n\n";
 }
 
-void EventWriter::append_block_end(std::string& out) const {
+void EventWriter::append_block_end(std::string& out) {
   for (const std::uint32_t index : open_) {
     append_frame(out, "content_block_stop",
                  fmt::format(R"({{"type":"content_block_stop","index":{}}})", index));
@@ -199,7 +199,7 @@ void EventWriter::append_block_end(std::string& out) const {
                            usage_.out ? std::to_string(*usage_.out) : "null"));
 }
 
-void EventWriter::append_terminal(std::string& out) const {
+void EventWriter::append_terminal(std::string& out) {
   append_frame(out, "message_stop", R"({"type":"message_stop"})");
 }
 

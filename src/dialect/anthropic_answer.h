@@ -38,10 +38,10 @@ class EventWriter final : public StreamWriter {
   void learn(const StreamEvent& event) override { usage_.take(event.usage()); }
   void note_opened(std::uint32_t index) override { open_.push_back(index); }
   void note_ended(const Ending& ending) override;
-  void append_text(std::string& out, const Slot& slot, std::string_view text) const override;
+  void append_text(std::string& out, const Slot& slot, std::string_view text) override;
   /// Stop reason `refusal`; `output_tokens` is null when the provider has not said.
-  void append_block_end(std::string& out) const override;
-  void append_terminal(std::string& out) const override;
+  void append_block_end(std::string& out) override;
+  void append_terminal(std::string& out) override;
 
  private:
   std::vector<std::uint32_t> open_;  ///< in the order in which they were opened

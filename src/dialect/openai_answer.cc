@@ -244,7 +244,7 @@ void ChunkWriter::close(std::string& out) const {
   out += usage_chunk_ == UsageChunk::asked ? ",\"usage\":null}\n\n" : "}\n\n";
 }
 
-void ChunkWriter::append_text(std::string& out, const Slot& slot, std::string_view text) const {
+void ChunkWriter::append_text(std::string& out, const Slot& slot, std::string_view text) {
   open(out);
   if (form_ == ChoiceForm::text) {
     out += fmt::format(R"("choices":[{{"index":{},"text":)", slot.index);
@@ -284,7 +284,7 @@ void ChunkWriter::append_usage(std::string& out) const {
   out += "}\n\n";
 }
 
-void ChunkWriter::append_block_end(std::string& out) const {
+void ChunkWriter::append_block_end(std::string& out) {
   const std::size_t choices = std::max<std::size_t>(finished_.size(), 1);
   for (std::size_t choice = 0; choice < choices; ++choice) {
     if (choice < finished_.size() && finished_[choice]) continue;

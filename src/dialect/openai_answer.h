@@ -52,9 +52,9 @@ class ChunkWriter final : public StreamWriter {
 
   void learn(const StreamEvent& event) override;
   void note_ended(const Ending& ending) override;
-  void append_text(std::string& out, const Slot& slot, std::string_view text) const override;
-  void append_block_end(std::string& out) const override;
-  void append_terminal(std::string& out) const override { out += "data: [DONE]\n\n"; }
+  void append_text(std::string& out, const Slot& slot, std::string_view text) override;
+  void append_block_end(std::string& out) override;
+  void append_terminal(std::string& out) override { out += "data: [DONE]\n\n"; }
 
  private:
   void open(std::string& out) const;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace cordon::dialect {
@@ -55,6 +56,7 @@ struct ErrorDetail {
   std::string_view rule_id = {};
   std::string_view policy_digest = {};
   std::string_view measure_id = {};
+  std::optional<std::uint64_t> event_number = {};  ///< of a frame, where events are numbered
 };
 
 }  // namespace cordon::dialect

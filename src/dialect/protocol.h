@@ -4,6 +4,7 @@
 // to write and how to refuse. Protocols have no state; what they make belongs to one thread.
 #pragma once
 
+#include "codec/sse.h"
 #include "dialect/answer.h"
 #include "dialect/problem.h"
 #include "dialect/request.h"
@@ -57,6 +58,11 @@ class Protocol {
   [[nodiscard]] virtual std::unique_ptr<StreamEvent> make_event() const { return nullptr; }
   [[nodiscard]] virtual std::unique_ptr<StreamWriter> make_writer(StreamWishes /*wishes*/) const {
     return nullptr;
+  }
+
+  /// The largest event of a stream that is read.
+  [[nodiscard]] virtual std::size_t event_bytes_max() const noexcept {
+    return codec::SseFramer::kEventBytesMax;
   }
 
   [[nodiscard]] virtual const Rejection& rejection_of(Problem problem) const noexcept = 0;

@@ -83,6 +83,7 @@ Request::Checked Request::parse(std::string_view body, const codec::JsonIndexLim
   parts_without_text_ = 0;
   include_usage_ = false;
   unread_.clear();
+  unread_advice_ = kSendText;
   stream_ = false;
   group_ = 0;
   model_ = {};

@@ -54,6 +54,7 @@ struct RequestText : TextValue {
 /// last until the next parse and as long as the body does.
 class Request {
  public:
+  static constexpr std::string_view kSendText = "send it as text";
   using Checked = tl::expected<void, RequestFault>;
 
   /// Whether `stream` is a field of the request. If not it passes unread, as others do.
@@ -75,8 +76,11 @@ class Request {
   /// Every text a model will read as a message, those of a group together. Tool definitions are
   /// the application's own and are not among them.
   [[nodiscard]] std::span<const RequestText> texts() const noexcept { return texts_; }
-  /// Where text stands that no rule can read, such as token numbers; empty if nowhere.
+  /// Where text stands that no rule can read, such as token numbers, or what brings in such text;
+  /// empty if nowhere.
   [[nodiscard]] std::string_view unread_param() const noexcept { return unread_; }
+  /// What the caller can do about it.
+  [[nodiscard]] std::string_view unread_advice() const noexcept { return unread_advice_; }
   /// Parts that hold no text: images, audio, files.
   [[nodiscard]] std::uint32_t parts_without_text() const noexcept { return parts_without_text_; }
   [[nodiscard]] std::string_view body() const noexcept { return index_.source(); }
@@ -99,6 +103,7 @@ class Request {
   std::vector<RequestText> texts_;
   std::uint32_t parts_without_text_ = 0;
   std::string unread_;
+  std::string_view unread_advice_ = kSendText;  ///< static
   bool include_usage_ = false;
 
  private:

@@ -7,11 +7,17 @@ TextKind kind_of(Field field) noexcept {
     case Field::reasoning_content:
     case Field::reasoning:
     case Field::block_thinking:
+    case Field::part_reasoning:
+    case Field::summary_text:
       return TextKind::reasoning;
     case Field::tool_arguments:
     case Field::tool_input:
     case Field::function_arguments:
     case Field::block_input:
+    case Field::call_arguments:
+    case Field::call_input:
+    case Field::call_code:
+    case Field::mcp_arguments:
       return TextKind::tool_arguments;
     case Field::content:
     case Field::refusal:
@@ -20,6 +26,9 @@ TextKind kind_of(Field field) noexcept {
     case Field::block_part:
     case Field::stop_details:
     case Field::completion_text:
+    case Field::part_text:
+    case Field::part_refusal:
+    case Field::item_part:
       break;
   }
   return TextKind::answer;

@@ -27,6 +27,15 @@ enum class Field : std::uint8_t {
   block_part,          ///< another string of a block, such as a citation or a tool's result
   stop_details,        ///< why a message was refused, in words
   completion_text,     ///< choices[].text, the form before messages
+  part_text,           ///< of a content part of an output item (Responses), as the next two
+  part_refusal,
+  part_reasoning,
+  summary_text,    ///< of a part of a summary of reasoning
+  call_arguments,  ///< of a function that an output item calls
+  call_input,      ///< of a custom tool
+  call_code,       ///< of the code interpreter
+  mcp_arguments,   ///< of a tool on a remote server
+  item_part,       ///< another string of an output item, such as an annotation or a query
 };
 
 /// What the text is to the one who reads it.
@@ -39,17 +48,21 @@ enum class TextKind : std::uint8_t { answer, reasoning, tool_arguments };
 
 /// One text of one answer. The pieces of a stream that share a Slot are one text.
 struct Slot {
-  std::uint32_t index = 0;  ///< of the choice or of the content block
+  std::uint32_t index = 0;  ///< of the choice, of the content block or of the output item
   Field field = Field::content;
-  std::uint32_t tool = 0;  ///< tells texts of one field apart
+  std::uint32_t tool = 0;  ///< tells texts of one field apart: a tool call, a part of an item
   friend auto operator<=>(const Slot&, const Slot&) = default;
 };
 inline constexpr std::uint32_t kSlotIndexMax = 1023;  ///< of each number in a Slot
 
-/// Whether `next` goes on with the text of `before`: pieces of one slot, and text blocks that are
-/// shown one after another, because whoever reads them sees no seam.
+/// Whether `next` goes on with the text of `before`: pieces of one slot, and texts that are shown
+/// one after another, because whoever reads them sees no seam: neighbouring text blocks, and the
+/// parts of messages.
 [[nodiscard]] constexpr bool goes_on(const Slot& before, const Slot& next) noexcept {
   if (next == before) return true;
+  if (before.field == Field::part_text && next.field == Field::part_text) {
+    return next.index > before.index || (next.index == before.index && next.tool > before.tool);
+  }
   return before.field == Field::block_text && next.field == Field::block_text &&
          next.index == before.index + 1;
 }
@@ -74,7 +87,8 @@ struct SlotText : TextValue {
   SlotText(Slot where, codec::JsonValue what, Written how = Written::string)
       : TextValue{what, how}, slot(where) {}
   Slot slot;
-  bool whole = false;  ///< of a stream's piece: it is a text of its own, and complete
+  bool whole = false;    ///< of a stream's piece: it is a text of its own, and complete
+  bool repeats = false;  ///< of a stream's piece: it may have come before, whole or in pieces
 };
 
 /// Tokens as the provider counted them, as far as it has said.

@@ -260,14 +260,15 @@ std::optional<Problem> Exchange::check_readable() {
               {}};
     return Problem::malformed;
   }
-  const std::string_view param = worker_.scratch.of(protocol_).request->unread_param();
+  const dialect::Request& request = *worker_.scratch.of(protocol_).request;
+  const std::string_view param = request.unread_param();
   if (param.empty() || engine_ == nullptr) return std::nullopt;
   decision_.uninspected = param;
   const bool passes = ruling_.route->uninspected == model::Uninspected::pass ||
                       ruling_.mode == model::Mode::observe;
   if (passes) return std::nullopt;
-  fault_ = {fmt::format("The rules of route '{}' cannot inspect '{}': send it as text.",
-                        ruling_.route->name, param),
+  fault_ = {fmt::format("The rules of route '{}' cannot inspect '{}': {}.", ruling_.route->name,
+                        param, request.unread_advice()),
             std::string(param),
             {}};
   return Problem::uninspectable;
@@ -331,6 +332,7 @@ dialect::ErrorDetail Exchange::error_detail() const {
   detail.rule_id = blocked_by_.rule;
   detail.policy_digest = blocked_by_.digest;
   detail.measure_id = measure_id_;
+  detail.event_number = next_event_;
   return detail;
 }
 

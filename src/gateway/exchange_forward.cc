@@ -235,7 +235,7 @@ std::string_view Exchange::inspect_whole(std::string_view body, std::string& cha
   if (answer_inspection_.is_blocked()) end_.released_bytes = 0;
   if (splices.empty()) return body;
   for (const codec::JsonValue& echo : view.echoes()) {
-    splices.push_back({echo.begin_byte(), echo.end_byte(), "null"});
+    splices.push_back(dialect::emptied(echo));
   }
   codec::sort_splices(splices);
   codec::append_spliced(changed, body, splices);

@@ -108,7 +108,12 @@ net::Task<Exchange::Tried> Exchange::settle(StreamInspector& inspector, StreamSt
         state == StreamState::unreadable ? Problem::upstream_unreadable : Problem::upstream_error;
     co_return co_await end_relay(inspector, Attempt::failed, problem);
   }
-  worker_.counters.attempts[static_cast<std::size_t>(Attempt::answered)].add();
+  const bool failed = state == StreamState::failed;
+  if (failed && !client_.begun() && !inspector.has_released()) {
+    co_return co_await end_relay(inspector, Attempt::failed, Problem::upstream_error);
+  }
+  const Attempt how = failed ? Attempt::failed : Attempt::answered;
+  worker_.counters.attempts[static_cast<std::size_t>(how)].add();
   const bool blocked = state == StreamState::blocked;
   if (blocked) {
     answer.abort();
@@ -127,7 +132,8 @@ net::Task<Exchange::Tried> Exchange::settle(StreamInspector& inspector, StreamSt
   }
   inspector.mark_delivered();
   take_stream_result(inspector);
-  if (!co_await record_end(blocked ? End::blocked : End::complete, 200)) {
+  const End end = blocked ? End::blocked : failed ? End::upstream_error : End::complete;
+  if (!co_await record_end(end, 200)) {
     std::string frame;
     protocol_.append_error_frame(frame, Problem::evidence_unavailable, error_detail());
     (void)co_await client_.write(frame);
@@ -175,6 +181,7 @@ void Exchange::take_stream_result(StreamInspector& inspector) {
   end_.received_bytes = inspector.received_bytes();
   end_.released_bytes = inspector.released_bytes();
   end_.response_commit = answer_commitment_.finish();
+  next_event_ = inspector.next_number();
   take_usage(inspector.usage());
 }
 

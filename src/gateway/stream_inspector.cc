@@ -48,6 +48,7 @@ StreamInspector::Text* StreamInspector::add_text(const Slot& slot) {
   texts_.push_back({.slot = slot,
                     .scanner = context_.engine->open(part_of(slot.field), context_.mode),
                     .sealed = is_sealed(slot.field)});
+  open_after_tail(texts_.back());
   return &texts_.back();
 }
 
@@ -76,9 +77,8 @@ StreamState StreamInspector::take(const codec::SseEvent& event, std::string& out
   if (!part.parse(event.name, event.data)) return StreamState::unreadable;
   switch (part.kind()) {
     case EventKind::done:
-      if (!finish_rest(out)) return StreamState::blocked;
-      append_event(event, terminal_);
-      return StreamState::done;
+    case EventKind::failed:
+      return take_end(event, out);
     case EventKind::error:
       return StreamState::provider_error;
     case EventKind::other:
@@ -93,24 +93,48 @@ StreamState StreamInspector::take(const codec::SseEvent& event, std::string& out
 }
 
 StreamState StreamInspector::take_part(const codec::SseEvent& event, std::string& out) {
-  const auto& part = *context_.scratch;
   splices_.clear();
   if (run_ && !follow_run(out)) return StreamState::blocked;
   const StreamState state = take_texts(out);
   if (state != StreamState::open) return state;
-  if (may_change_text()) {
-    for (const codec::JsonValue& echo : part.echoes()) {
-      splices_.push_back({echo.begin_byte(), echo.end_byte(), "null"});
-    }
-  }
+  take_echoes();
   if (!finish_ended(out)) return StreamState::blocked;
+  const StreamState repeated = take_repeats();
+  if (repeated != StreamState::open) return repeated;
   note_passed();
   return append_part(event, sink(out));
+}
+
+/// The event that ends the answer waits until the end is recorded.
+StreamState StreamInspector::take_end(const codec::SseEvent& event, std::string& out) {
+  const auto& part = *context_.scratch;
+  usage_.take(part.usage());
+  splices_.clear();
+  if (!finish_rest(out)) return StreamState::blocked;
+  take_echoes();
+  const std::uint64_t before = released_;
+  const StreamState repeated = take_repeats();
+  released_at_end_ = released_ - before;
+  if (repeated != StreamState::open) return repeated;
+  (void)append_part(event, terminal_);
+  return part.kind() == EventKind::done ? StreamState::done : StreamState::failed;
+}
+
+void StreamInspector::take_echoes() {
+  if (!may_change_text()) return;
+  for (const codec::JsonValue& echo : context_.scratch->echoes()) {
+    splices_.push_back(dialect::emptied(echo));
+  }
 }
 
 /// The event with its splices.
 StreamState StreamInspector::append_part(const codec::SseEvent& event, std::string& out) {
   const std::size_t before = out.size();
+  const codec::JsonValue& number = context_.scratch->number();
+  const auto moved = writer_->number_for(*context_.scratch);
+  if (moved && static_cast<std::int64_t>(*moved) != number.integer()) {
+    splices_.push_back({number.begin_byte(), number.end_byte(), std::to_string(*moved)});
+  }
   if (splices_.empty()) {
     append_event(event, out);
   } else {
@@ -129,6 +153,7 @@ void StreamInspector::append_changed(const codec::SseEvent& event, std::string& 
 
 StreamState StreamInspector::take_texts(std::string& out) {
   for (const SlotText& piece : context_.scratch->texts()) {
+    if (piece.repeats) continue;
     settled_.clear();
     if (context_.engine == nullptr) {
       count(piece.text());
@@ -146,6 +171,29 @@ StreamState StreamInspector::take_texts(std::string& out) {
       if (is_waiting()) part_at_seams(*text, from, settled_, out);
       if (ends_here(piece) && !scan_end(*text, settled_)) return StreamState::blocked;
     }
+    writer_->note_text(piece.slot, settled_);
+    if (settled_ != piece.text()) splices_.push_back(piece.replaced_by(settled_));
+  }
+  return StreamState::open;
+}
+
+/// Texts that may have come before. What has gone on may go on again; what was redacted becomes the
+/// same again; what is not known from before is a text like any other.
+StreamState StreamInspector::take_repeats() {
+  if (context_.engine == nullptr) return StreamState::open;
+  for (const SlotText& piece : context_.scratch->texts()) {
+    if (!piece.repeats || writer_->has_said(piece.slot, piece.text())) continue;
+    settled_.clear();
+    const policy::Decision decision =
+        context_.engine->scan(part_of(piece.slot.field), context_.mode, piece.text(), &settled_);
+    const bool known = decision.action == Action::redact && writer_->has_said(piece.slot, settled_);
+    if (!known) {
+      if (texts_.size() == kSlotsMax) fold_finished();
+      if (texts_.size() == kSlotsMax) return StreamState::unreadable;
+      settled_.clear();
+      if (!scan_whole(piece, settled_)) return StreamState::blocked;
+      writer_->note_whole(piece.slot, settled_);
+    }
     if (settled_ != piece.text()) splices_.push_back(piece.replaced_by(settled_));
   }
   return StreamState::open;
@@ -154,9 +202,8 @@ StreamState StreamInspector::take_texts(std::string& out) {
 /// The text ends with this event, and this is its last piece in it.
 bool StreamInspector::ends_here(const SlotText& piece) const {
   const auto& part = *context_.scratch;
-  const bool ends =
-      std::any_of(part.endings().begin(), part.endings().end(),
-                  [&](const Ending& ending) { return ending.index == piece.slot.index; });
+  const bool ends = std::any_of(part.endings().begin(), part.endings().end(),
+                                [&](const Ending& ending) { return ending.ends(piece.slot); });
   if (!ends) return false;
   const auto last = std::find_if(part.texts().rbegin(), part.texts().rend(),
                                  [&](const SlotText& other) { return other.slot == piece.slot; });
@@ -166,6 +213,7 @@ bool StreamInspector::ends_here(const SlotText& piece) const {
 /// A text that comes in one piece. It is kept only if something was found in it.
 bool StreamInspector::scan_whole(const SlotText& piece, std::string& settled) {
   Text& text = *add_text(piece.slot);
+  if (tail_ && tail_->slot == piece.slot) text.across.reset();  // said again, not gone on with
   if (!scan(text, piece.text(), settled) || !scan_end(text, settled)) return false;
   const bool fits = settled == piece.text() || may_stand_for(piece, settled);
   text.sealed = text.sealed || !fits;
@@ -199,6 +247,7 @@ bool StreamInspector::scan(Text& text, std::string_view piece, std::string& sett
     text.whole.clear();
     text.findings_seen = 0;
     text.fed = text.settled = text.delivered = 0;
+    open_after_tail(text);
   }
   const std::size_t before = settled.size();
   text.scanner.feed(piece, settled);
@@ -211,8 +260,8 @@ bool StreamInspector::scan(Text& text, std::string_view piece, std::string& sett
     text.whole += piece;
   }
   note_findings(text);
-  if (is_blocked(text)) return false;
-  text.settled = text.fed - text.scanner.held_bytes();
+  if (is_blocked(text) || !scan_across(text, piece, settled, before)) return false;
+  if (!text.across) text.settled = text.fed - text.scanner.held_bytes();
   released_ += settled.size() - before;
   return true;
 }
@@ -220,13 +269,72 @@ bool StreamInspector::scan(Text& text, std::string_view piece, std::string& sett
 bool StreamInspector::scan_end(Text& text, std::string& settled) {
   if (text.finished) return true;
   const std::size_t before = settled.size();
+  keep_tail(text);
   text.scanner.finish(settled);
   text.finished = true;
   note_findings(text);
   if (is_blocked(text)) return false;
+  if (text.across) {
+    std::string unused;
+    text.across->scanner.finish(unused);
+    if (!take_crossing(text)) return false;
+    settled.insert(before, text.across->waiting);
+    text.across.reset();
+  }
   text.settled = text.fed;
   released_ += settled.size() - before;
   return true;
+}
+
+void StreamInspector::open_after_tail(Text& text) {
+  if (!tail_ || !goes_on(tail_->slot, text.slot)) return;
+  std::string unused;
+  text.across = std::make_unique<Across>(
+      Across{tail_->bytes, context_.engine->open(part_of(text.slot.field), context_.mode)});
+  text.across->scanner.feed(text.across->lead, unused);
+}
+
+/// Lets what was settled wait until no match can reach across. False if one does.
+bool StreamInspector::scan_across(Text& text, std::string_view piece, std::string& settled,
+                                  std::size_t before) {
+  if (!text.across) return true;
+  std::string unused;
+  text.across->scanner.feed(piece, unused);
+  if (!take_crossing(text)) return false;
+  text.across->waiting.append(settled, before);
+  settled.resize(before);
+  if (text.across->scanner.held_bytes() > text.fed) return true;
+  settled += text.across->waiting;
+  text.across.reset();
+  return true;
+}
+
+/// False if a match reaches across that may not pass; then the text is blocked by it.
+bool StreamInspector::take_crossing(Text& text) {
+  const auto& findings = text.across->scanner.decision().findings;
+  const std::size_t seam = text.across->lead.size();
+  const bool crosses =
+      std::any_of(findings.begin(), findings.end(), [&](const policy::Finding& finding) {
+        return finding.begin < seam && finding.end > seam && finding.action >= Action::redact;
+      });
+  if (!crosses) return true;
+  text.scanner = std::move(text.across->scanner);
+  text.recent.insert(0, text.across->lead);
+  text.fed += seam;
+  text.findings_seen = 0;
+  text.sealed = true;
+  note_findings(text);
+  return false;
+}
+
+void StreamInspector::keep_tail(const Text& text) {
+  if (text.slot.field != dialect::Field::part_text) return;
+  const Across* const across = text.across.get();
+  std::string bytes = across != nullptr ? across->lead + text.recent : text.recent;
+  const std::uint64_t held =
+      across != nullptr ? across->scanner.held_bytes() : text.scanner.held_bytes();
+  bytes.erase(0, bytes.size() - std::min<std::size_t>(held, bytes.size()));
+  tail_ = Tail{text.slot, std::move(bytes)};
 }
 
 void StreamInspector::note_findings(Text& text) {
@@ -248,7 +356,7 @@ bool StreamInspector::finish_ended(std::string& out) {
   const auto& part = *context_.scratch;
   for (const Ending& ending : part.endings()) {
     for (Text& text : texts_) {
-      if (text.slot.index != ending.index || text.finished || wait_at_end(text)) continue;
+      if (!ending.ends(text.slot) || text.finished || wait_at_end(text)) continue;
       settled_.clear();
       if (!scan_end(text, settled_)) return false;
       if (!settled_.empty()) writer_->append_text(sink(out), text.slot, settled_);
@@ -282,7 +390,7 @@ void StreamInspector::add_text_decision(const Text& text, Passed passed) {
 
 /// A text block that ends may be gone on with by the next one: true if its text stays open.
 bool StreamInspector::wait_at_end(Text& text) {
-  if (!goes_on(text.slot, {text.slot.index + 1, text.slot.field, 0})) return false;
+  if (text.slot.field != dialect::Field::block_text) return false;
   if (text.scanner.held_bytes() > 0) seams_.push_back({text.slot, text.fed});
   run_ = text.slot;
   return true;
@@ -367,8 +475,8 @@ bool StreamInspector::finish_rest(std::string& out) {
   return true;
 }
 
-void StreamInspector::append_terminal(std::string& out) const {
-  if (state_ == StreamState::done) {
+void StreamInspector::append_terminal(std::string& out) {
+  if (state_ == StreamState::done || state_ == StreamState::failed) {
     out += terminal_;
   } else {
     writer_->append_terminal(out);

@@ -127,6 +127,7 @@ class Exchange final : public containment::InFlight {
   std::vector<dialect::openai::Moderated> moderated_;
   std::vector<net::Header> headers_;
   std::optional<std::uint64_t> decision_seq_;
+  std::optional<std::uint64_t> next_event_;  ///< of a stream whose frames are numbered
   Problem last_problem_ = Problem::upstream_error;
   model::End last_end_ = model::End::upstream_error;
   MonoTime started_{};

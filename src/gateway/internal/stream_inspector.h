@@ -1,8 +1,9 @@
 // A streamed answer, event by event: bytes of the provider in, frames for the client out.
 //
 // Each text of each choice has its own scanner, and so has each run of text blocks. What a match
-// could still reach is held back; a frame whose text is not changed goes on byte for byte. No
-// sockets, so every cut can be tested.
+// could still reach is held back; a frame whose text is not changed goes on byte for byte. Of the
+// parts of messages in output items a match that reaches from one into the next blocks, because the
+// first has gone out by then. No sockets, so every cut can be tested.
 #pragma once
 
 #include "codec/sse.h"
@@ -24,6 +25,7 @@ enum class StreamState : std::uint8_t {
   open,
   done,            ///< the answer is complete; everything is out, but for the terminal frame
   blocked,         ///< a rule stopped it
+  failed,          ///< the provider ended it without completing it; its last frame says so
   provider_error,  ///< the provider sent an error object
   unreadable,      ///< what came cannot be inspected
 };
@@ -47,7 +49,9 @@ class StreamInspector {
   /// Frames that wait for the text before them.
   static constexpr std::size_t kWaitingBytesMax = 1024 * 1024;
   explicit StreamInspector(const StreamContext& context)
-      : context_(context), writer_(context.protocol->make_writer(context.wishes)) {}
+      : context_(context),
+        framer_(context.protocol->event_bytes_max()),
+        writer_(context.protocol->make_writer(context.wishes)) {}
 
   /// Takes the next bytes and appends the frames that may go on. Once the state is not `open`
   /// nothing more is read.
@@ -55,17 +59,19 @@ class StreamInspector {
   [[nodiscard]] StreamState state() const noexcept { return state_; }
 
   /// Appends the end a client expects after a block, but for the terminal frame.
-  void append_block_end(std::string& out) const { writer_->append_block_end(out); }
+  void append_block_end(std::string& out) { writer_->append_block_end(out); }
   /// Appends the terminal frame: the provider's, or after a block our own.
-  void append_terminal(std::string& out) const;
+  void append_terminal(std::string& out);
+  /// Of the next frame, where the protocol numbers them.
+  [[nodiscard]] std::optional<std::uint64_t> next_number() const { return writer_->next_number(); }
   /// Everything appended so far has reached the client.
   void mark_delivered();
 
   /// The result. Call once, at the end.
   [[nodiscard]] Inspection finish();
   [[nodiscard]] const dialect::Usage& usage() const noexcept { return usage_; }
-  /// Some text was let go, whether or not it has been sent.
-  [[nodiscard]] bool has_released() const noexcept { return released_ > 0; }
+  /// Some text was let go before the event that ended the answer, whether or not it has been sent.
+  [[nodiscard]] bool has_released() const noexcept { return released_ > released_at_end_; }
   /// Bytes of text that came, and that went on and were delivered.
   [[nodiscard]] std::uint64_t received_bytes() const noexcept { return received_; }
   [[nodiscard]] std::uint64_t released_bytes() const noexcept { return delivered_; }
@@ -73,6 +79,13 @@ class StreamInspector {
   [[nodiscard]] BlockedBy blocked_by() const;
 
  private:
+  /// Where a text is shown right after one that has gone out.
+  struct Across {
+    std::string lead;          ///< what a match could still reach of that one
+    policy::Scanner scanner;   ///< of both together
+    std::string waiting = {};  ///< of the text: until no match can reach across
+  };
+
   /// Only where there are rules.
   struct Text {
     dialect::Slot slot;
@@ -85,6 +98,13 @@ class StreamInspector {
     std::uint64_t findings_seen = 0;
     bool finished = false;
     bool sealed = false;  ///< must not be rewritten: a rule that would redact blocks
+    std::unique_ptr<Across> across = {};  ///< while a match could still reach across
+  };
+
+  /// Of the last part of a message that ended: what a match could still have reached.
+  struct Tail {
+    dialect::Slot slot;
+    std::string bytes;
   };
 
   /// Where a block ended whose last bytes a match may still reach from the next block. Its end and
@@ -113,12 +133,19 @@ class StreamInspector {
   StreamState append_part(const codec::SseEvent& event, std::string& out);
   StreamState take(const codec::SseEvent& event, std::string& out);
   StreamState take_part(const codec::SseEvent& event, std::string& out);
+  StreamState take_end(const codec::SseEvent& event, std::string& out);
   StreamState take_texts(std::string& out);
+  StreamState take_repeats();
+  void take_echoes();
   [[nodiscard]] bool ends_here(const dialect::SlotText& piece) const;
   bool scan_whole(const dialect::SlotText& piece, std::string& settled);
   void count(std::string_view piece);
   bool scan(Text& text, std::string_view piece, std::string& settled);
   bool scan_end(Text& text, std::string& settled);
+  void open_after_tail(Text& text);
+  bool scan_across(Text& text, std::string_view piece, std::string& settled, std::size_t before);
+  bool take_crossing(Text& text);
+  void keep_tail(const Text& text);
   bool finish_ended(std::string& out);
   void fold_finished();
   void add_text_decision(const Text& text, Passed passed);
@@ -137,6 +164,7 @@ class StreamInspector {
   std::optional<dialect::Slot> run_;
   std::deque<Seam> seams_;  ///< of that run
   std::size_t waiting_bytes_ = 0;
+  std::optional<Tail> tail_;
   std::vector<codec::Splice> splices_;
   std::string settled_;
   std::string terminal_;  ///< as the provider sent it
@@ -144,6 +172,7 @@ class StreamInspector {
   Inspection inspection_;
   std::uint64_t received_ = 0;
   std::uint64_t released_ = 0;
+  std::uint64_t released_at_end_ = 0;  ///< of these, by the event that ended the answer
   std::uint64_t delivered_ = 0;
   StreamState state_ = StreamState::open;
 };
