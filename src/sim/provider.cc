@@ -120,11 +120,12 @@ struct Asked {
   Shape shape;
   Purpose purpose;
 };
-constexpr std::array<Asked, 5> kAsked = {
+constexpr std::array<Asked, 6> kAsked = {
     {{"/v1/chat/completions", Shape::openai, Purpose::answer},
      {"/v1/messages", Shape::anthropic, Purpose::answer},
      {"/v1/messages/count_tokens", Shape::anthropic, Purpose::count_tokens},
      {"/v1/completions", Shape::openai, Purpose::completion},
+     {"/v1/responses", Shape::openai, Purpose::response},
      {"/v1/embeddings", Shape::openai, Purpose::embedding}}};
 
 /// Clients of Anthropic's API name a version in every request.
@@ -226,9 +227,11 @@ net::Task<void> Provider::State::stream(net::ServerExchange& exchange, const Pla
   if (plan.scenario == Scenario::stall) co_return co_await stall(exchange);
   std::string ending = plan.stream.bytes.substr(plan.stream.body_bytes());
   if (plan.scenario == Scenario::error_frame) {
-    ending = write_error_frame(plan.shape, {.status = plan.shape == Shape::openai ? 503 : 529,
-                                            .message = "Overloaded.",
-                                            .request_id = head.request_id()});
+    Refusal refusal{.status = plan.shape == Shape::openai ? 503 : 529,
+                    .message = "Overloaded.",
+                    .request_id = head.request_id()};
+    if (plan.purpose == Purpose::response) refusal.event_number = batches.count;
+    ending = write_error_frame(plan.shape, refusal);
   }
   (void)co_await exchange.end(ending);
 }

@@ -60,9 +60,9 @@ struct LastRequest {
 };
 
 /// A running provider on one loop. Loop thread only, but for making it. Serves
-/// `POST /v1/chat/completions`, `/v1/completions`, `/v1/embeddings`, `/v1/messages`,
-/// `/v1/messages/count_tokens`, `GET /v1/models`, `GET` and `POST /sim/scenario`, `GET
-/// /sim/counts`. For one request, in this order, the headers `x-sim`, `x-sim-scenario` and
+/// `POST /v1/chat/completions`, `/v1/responses`, `/v1/completions`, `/v1/embeddings`,
+/// `/v1/messages`, `/v1/messages/count_tokens`, `GET /v1/models`, `GET` and `POST /sim/scenario`,
+/// `GET /sim/counts`. For one request, in this order, the headers `x-sim`, `x-sim-scenario` and
 /// `x-sim-answer`, a marker `[[sim {...}]]` in its last text, and a model named `sim-SCENARIO`
 /// override the behaviour (README.md has them all). Must be stopped before destruction.
 class Provider final : public net::Handler {

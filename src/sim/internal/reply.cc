@@ -2,6 +2,7 @@
 
 #include "base/random.h"
 #include "codec/base64.h"
+#include "sim/internal/responses_reply.h"
 #include "sim/internal/texts.h"
 
 #include <fmt/format.h>
@@ -462,6 +463,8 @@ std::string write_whole(Shape shape, const Reply& reply) {
       return write_completion(reply);
     case Purpose::embedding:
       return write_embeddings(reply);
+    case Purpose::response:
+      return write_response(reply);
     case Purpose::answer:
       break;
   }
@@ -469,6 +472,7 @@ std::string write_whole(Shape shape, const Reply& reply) {
 }
 
 Stream write_stream(Shape shape, const Reply& reply) {
+  if (reply.purpose == Purpose::response) return write_response_stream(reply);
   return shape == Shape::openai ? OpenaiStream(reply).write() : AnthropicStream(reply).write();
 }
 
@@ -499,6 +503,15 @@ std::string write_error(Shape shape, const Refusal& refusal) {
 
 std::string write_error_frame(Shape shape, const Refusal& refusal) {
   const std::string error = write_error(shape, refusal);
+  if (refusal.event_number) {
+    const Words& words = words_of(refusal.status);
+    std::string data = fmt::format(R"({{"type":"error","sequence_number":{},"param":null,"code":)",
+                                   *refusal.event_number);
+    append_nullable(data, words.openai_code);
+    data += R"(,"message":)";
+    append_json_string(data, refusal.message);
+    return fmt::format("event: error\ndata: {},{}\n\n", data, std::string_view(error).substr(1));
+  }
   return shape == Shape::openai ? fmt::format("data: {}\n\n", error)
                                 : fmt::format("event: error\ndata: {}\n\n", error);
 }

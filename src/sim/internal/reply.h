@@ -4,6 +4,7 @@
 #include "sim/internal/request.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,6 +65,8 @@ struct Refusal {
   std::string_view path = {};  ///< of the field at fault, as in Fault
   std::string_view code = {};
   std::string_view request_id;
+  /// Of the event, in a stream of a response.
+  std::optional<std::uint64_t> event_number = {};
 };
 [[nodiscard]] std::string write_error(Shape shape, const Refusal& refusal);
 /// The same as an event in a stream that has begun.

@@ -65,7 +65,8 @@ class Reader {
       CORDON_TRY(ask_.stream, flag(root, "stream", "stream"));
     }
     if (purpose == Purpose::completion) return read_completion(root);
-    CORDON_CHECK(read_tools(root.find("tools")));
+    CORDON_CHECK(read_tools(root.find("tools"), purpose));
+    if (purpose == Purpose::response) return read_response(root);
     CORDON_CHECK(ask_.shape == Shape::openai ? read_openai(root) : read_anthropic(root, purpose));
     const JsonValue messages = root.find("messages");
     if (!messages) return missing("messages");
@@ -92,7 +93,7 @@ class Reader {
     return {};
   }
 
-  Checked read_tools(const JsonValue& tools) {
+  Checked read_tools(const JsonValue& tools, Purpose purpose) {
     if (!tools || tools.is_null()) return {};
     if (!tools.is_array()) return bad("tools", "expected an array");
     if (tools.size() > kToolsMax) {
@@ -106,10 +107,11 @@ class Reader {
       const bool openai = ask_.shape == Shape::openai;
       // Tools that the provider runs itself are offered by type and are never called here.
       if (openai ? type != "function" : !type.empty() && type != "custom") continue;
-      const JsonValue in = openai ? one.find("function") : one;
+      const bool nested = openai && purpose != Purpose::response;
+      const JsonValue in = nested ? one.find("function") : one;
       const JsonValue name = in.find("name");
       if (!name.is_string() || name.text().empty()) {
-        return missing(path + (openai ? ".function.name" : ".name"));
+        return missing(path + (nested ? ".function.name" : ".name"));
       }
       ask_.tools.push_back({name.text(), in.find(openai ? "parameters" : "input_schema")});
     }
@@ -165,6 +167,50 @@ class Reader {
       return bad("encoding_format", "expected float or base64", "invalid_value");
     }
     ask_.tokens_in = bytes_ / 4 + 1;
+    return {};
+  }
+
+  /// This provider keeps no responses: an earlier one that is named adds nothing.
+  Checked read_response(const JsonValue& root) {
+    CORDON_TRY(ask_.tokens_max, number(root, "max_output_tokens", 1));
+    ask_.parallel = root.find("parallel_tool_calls").boolean().value_or(true);
+    ask_.thinking = root.find("reasoning").find("summary").is_string();
+    const JsonValue instructions = root.find("instructions");
+    if (instructions && !instructions.is_null()) {
+      CORDON_CHECK(read_content(instructions, "instructions", nullptr));
+    }
+    if (const JsonValue choice = root.find("tool_choice"); choice.is_string()) {
+      CORDON_CHECK(choose(choice.text()));
+    } else if (choice.is_object()) {
+      CORDON_CHECK(name_tool(choice.find("name").text()));
+    }
+    const JsonValue input = root.find("input");
+    if (!input) return missing("input");
+    std::size_t items = 1;
+    if (input.is_array()) {
+      items = 0;
+      for (JsonValue item = input.first(); item; item = item.next()) {
+        CORDON_CHECK(read_item(item, fmt::format("input[{}]", items++)));
+      }
+    } else {
+      CORDON_CHECK(read_content(input, "input", &ask_.last_text));
+    }
+    ask_.tokens_in = bytes_ / 4 + kTokensPerMessage * items + 1;
+    return {};
+  }
+
+  Checked read_item(const JsonValue& item, const std::string& path) {
+    if (!item.is_object()) return bad(path, "expected an object");
+    const std::string_view type = item.find("type").text();
+    if (type.empty() || type == "message") return read_message(item, path);
+    if (type == "function_call") {
+      bytes_ += item.find("arguments").text().size();
+    } else if (type == "function_call_output") {
+      if (!item.find("call_id").is_string()) return missing(path + ".call_id");
+      if (!ask_.from_tool) ask_.last_text.clear();
+      ask_.from_tool = true;
+      return read_content(item.find("output"), path + ".output", &ask_.last_text);
+    }
     return {};
   }
 
@@ -296,7 +342,7 @@ class Reader {
     const JsonValue type_value = part.find("type");
     if (!type_value.is_string()) return missing(path + ".type");
     const std::string_view type = type_value.text();
-    if (type == "text") {
+    if (type == "text" || type == "input_text" || type == "output_text") {
       const JsonValue text = part.find("text");
       if (!text.is_string()) return bad(path + ".text", "expected a string");
       hear(text.text(), into);

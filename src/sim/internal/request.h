@@ -37,8 +37,8 @@ struct OfferedTool {
 enum class Calling : std::uint8_t { none, automatic, required, named };
 
 /// What the body is asked for: an answer to messages, how many tokens they are, the text that goes
-/// on with a prompt, or vectors for texts.
-enum class Purpose : std::uint8_t { answer, count_tokens, completion, embedding };
+/// on with a prompt, vectors for texts, or a response to items.
+enum class Purpose : std::uint8_t { answer, count_tokens, completion, embedding, response };
 
 /// A parsed request. Reuse one: once warm it allocates little. Views last until the next parse and
 /// as long as the body does.

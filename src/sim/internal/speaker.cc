@@ -171,6 +171,7 @@ Result<Plan> Speaker::plan(Ask& ask, const net::RequestHead& head) {
   CORDON_TRY(const Directive directive, read_order(ask, head));
   Plan plan;
   plan.shape = ask.shape;
+  plan.purpose = ask.purpose;
   plan.streamed = ask.stream;
   CORDON_TRY(plan.scenario, choose_scenario(ask, directive, turn));
   plan.chunks_per_write = behaviour_.chunks_per_write;
@@ -193,7 +194,8 @@ Result<Plan> Speaker::plan(Ask& ask, const net::RequestHead& head) {
   reply.chunk_bytes = directive.chunk_bytes.value_or(behaviour_.chunk_bytes);
   reply.include_usage = ask.include_usage;
   reply.finish = directive.finish;
-  const bool speaks = ask.purpose == Purpose::answer || ask.purpose == Purpose::completion;
+  const bool speaks = ask.purpose == Purpose::answer || ask.purpose == Purpose::completion ||
+                      ask.purpose == Purpose::response;
   if (speaks) fill(reply, plan.scenario, ask, directive);
   std::size_t spoken = count_tokens(reply.text.size());
   for (const ToolCall& call : reply.calls) spoken += count_tokens(call.arguments.size());

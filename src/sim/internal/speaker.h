@@ -21,6 +21,7 @@ namespace cordon::sim {
 /// turn on the loop.
 struct Plan {
   Shape shape = Shape::openai;
+  Purpose purpose = Purpose::answer;
   Scenario scenario = Scenario::normal;
   bool streamed = false;
   Stream stream;  ///< of a whole answer only `bytes`
