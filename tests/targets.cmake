@@ -27,6 +27,7 @@ if(BUILD_TESTING)
                  tests/integration/gateway_stream_test.cc
                  tests/integration/gateway_kill_test.cc
                  tests/integration/gateway_messages_test.cc
+                 tests/integration/gateway_responses_test.cc
                  tests/integration/gateway_surfaces_test.cc)
   cordon_use_precompiled(gateway_integration_test precompiled_test)
   target_link_libraries(gateway_integration_test PRIVATE cordon_gateway_harness GTest::gtest_main)

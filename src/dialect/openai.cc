@@ -2,6 +2,7 @@
 #include "dialect/openai_answer.h"
 #include "dialect/openai_error.h"
 #include "dialect/openai_request.h"
+#include "dialect/openai_responses.h"
 
 #include <array>
 
@@ -30,7 +31,7 @@ class OpenAi : public Protocol {
     openai::append_error(out, problem, detail);
   }
   void append_error_frame(std::string& out, Problem problem,
-                          const ErrorDetail& detail) const final {
+                          const ErrorDetail& detail) const override {
     openai::append_error_frame(out, problem, detail);
   }
   void append_models(std::string& out, std::span<const std::string_view> names) const final {
@@ -107,6 +108,32 @@ class ModerationsProtocol final : public OpenAi {
   std::unique_ptr<Answer> make_answer() const override { return nullptr; }
 };
 
+class ResponsesProtocol final : public OpenAi {
+ public:
+  Surface surface() const noexcept override { return Surface::responses; }
+  std::string_view surface_name() const noexcept override { return "responses"; }
+  std::string_view upstream_path() const noexcept override { return "/responses"; }
+  std::string_view gateway_path() const noexcept override { return "/v1/responses"; }
+  std::unique_ptr<Request> make_request() const override {
+    return std::make_unique<ResponsesRequest>();
+  }
+  std::unique_ptr<Answer> make_answer() const override {
+    return std::make_unique<ResponsesAnswer>();
+  }
+  std::unique_ptr<StreamEvent> make_event() const override {
+    return std::make_unique<ResponsesEvent>();
+  }
+  std::unique_ptr<StreamWriter> make_writer(StreamWishes /*wishes*/) const override {
+    return std::make_unique<ResponsesWriter>();
+  }
+  /// An image, or the whole response, is one event.
+  std::size_t event_bytes_max() const noexcept override { return 16 * 1024 * 1024; }
+  void append_error_frame(std::string& out, Problem problem,
+                          const ErrorDetail& detail) const override {
+    openai::append_error_event(out, problem, detail);
+  }
+};
+
 }  // namespace
 
 const Protocol& protocol(Surface surface) noexcept {
@@ -114,6 +141,7 @@ const Protocol& protocol(Surface surface) noexcept {
   static const CompletionsProtocol kCompletions;
   static const EmbeddingsProtocol kEmbeddings;
   static const ModerationsProtocol kModerations;
+  static const ResponsesProtocol kResponses;
   switch (surface) {
     case Surface::completions:
       return kCompletions;
@@ -121,6 +149,8 @@ const Protocol& protocol(Surface surface) noexcept {
       return kEmbeddings;
     case Surface::moderations:
       return kModerations;
+    case Surface::responses:
+      return kResponses;
     default:
       return kChat;
   }

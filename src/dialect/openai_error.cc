@@ -1,6 +1,7 @@
 #include "dialect/openai_error.h"
 
 #include "codec/json_index.h"
+#include "dialect/answer.h"
 #include "dialect/internal/rejections.h"
 
 #include <array>
@@ -49,6 +50,24 @@ void append_error_frame(std::string& out, Problem problem, const ErrorDetail& de
   out += "data: ";
   append_error(out, problem, detail);
   out += "\n\n";
+}
+
+void append_error_event(std::string& out, Problem problem, const ErrorDetail& detail) {
+  const Rejection& fixed = rejection_of(problem);
+  std::string data = R"({"type":"error","code":)";
+  append_or_null(data, detail.code.empty() ? fixed.code : detail.code);
+  data += R"(,"message":)";
+  codec::append_json_string(data, detail.message.empty() ? fixed.message : detail.message);
+  data += R"(,"param":)";
+  append_or_null(data, detail.param);
+  if (detail.event_number) {
+    data += R"(,"sequence_number":)" + std::to_string(*detail.event_number);
+  }
+  std::string error;
+  append_error(error, problem, detail);
+  data += ',';
+  data += std::string_view(error).substr(1);
+  append_frame(out, "error", data);
 }
 
 void append_models(std::string& out, std::span<const std::string_view> names) {

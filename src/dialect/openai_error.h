@@ -23,6 +23,9 @@ using dialect::Rejection;
 void append_error(std::string& out, Problem problem, const ErrorDetail& detail = {});
 /// The same as the last frame of a stream that has no proper end.
 void append_error_frame(std::string& out, Problem problem, const ErrorDetail& detail = {});
+/// The same as an event of a stream of responses: what it says stands in the event, as it is
+/// documented, and in `error`, where official SDKs look for it.
+void append_error_event(std::string& out, Problem problem, const ErrorDetail& detail = {});
 /// Appends the answer to `GET /v1/models`.
 void append_models(std::string& out, std::span<const std::string_view> names);
 

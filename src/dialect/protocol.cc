@@ -14,7 +14,8 @@ const std::array<const Protocol*, kSurfaceCount>& all() noexcept {
       &anthropic::protocol(Surface::count_tokens),
       &openai::protocol(Surface::completions),
       &openai::protocol(Surface::embeddings),
-      &openai::protocol(Surface::moderations)};
+      &openai::protocol(Surface::moderations),
+      &openai::protocol(Surface::responses)};
   return kAll;
 }
 

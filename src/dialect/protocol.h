@@ -25,8 +25,9 @@ enum class Surface : std::uint8_t {
   completions,
   embeddings,
   moderations,
+  responses,
 };
-inline constexpr std::size_t kSurfaceCount = 6;
+inline constexpr std::size_t kSurfaceCount = 7;
 
 /// Who answers: a provider, or the rules of the route alone.
 enum class AnsweredBy : std::uint8_t { provider, rules };

@@ -13,9 +13,20 @@ namespace cordon::dialect::internal {
          key.starts_with("encrypted_") || key == "media_type" || key == "cache_control";
 }
 
+/// The same of an output item of OpenAI's: what names it, and what holds an image or a file.
+[[nodiscard]] inline bool is_item_label(std::string_view key) noexcept {
+  return is_opaque(key) || key == "status" || key == "role" || key == "name" ||
+         key == "server_label" || key == "image_url" || key == "file_data";
+}
+/// The same of an item that is an image that was made: the image itself.
+[[nodiscard]] inline bool is_image_label(std::string_view key) noexcept {
+  return is_item_label(key) || key == "result";
+}
+
 /// Calls `take` with each string value, in the order of the bytes. Depth is the parser's bound.
 template <class Take>
-void for_each_leaf(const codec::JsonValue& value, Take&& take) {
+void for_each_leaf(const codec::JsonValue& value, Take&& take,
+                   bool (*skips)(std::string_view key) = is_opaque) {
   if (value.is_string()) {
     take(value);
     return;
@@ -23,8 +34,8 @@ void for_each_leaf(const codec::JsonValue& value, Take&& take) {
   const std::string_view type = value.find("type").text();
   const bool encoded = type == "base64" || type == "redacted_thinking";
   for (codec::JsonValue item = value.first(); item; item = item.next()) {
-    if (value.is_object() && (is_opaque(item.key()) || (encoded && item.key() == "data"))) continue;
-    for_each_leaf(item, take);
+    if (value.is_object() && (skips(item.key()) || (encoded && item.key() == "data"))) continue;
+    for_each_leaf(item, take, skips);
   }
 }
 
