@@ -11,8 +11,11 @@ namespace cordon::sim {
 namespace {
 
 constexpr std::array<std::string_view, kScenarioCount> kScenarios = {
-    "normal", "leak",      "echo",      "unsafe",    "policy_drift", "slow",        "stall",
-    "cut",    "error_401", "error_429", "error_500", "overloaded",   "error_frame", "malformed"};
+    "normal",    "leak",       "echo",        "unsafe",         "policy_drift",
+    "slow",      "stall",      "cut",         "error_401",      "error_429",
+    "error_500", "overloaded", "error_frame", "malformed",      "reset",
+    "silence",   "late",       "no_terminal", "context_length", "content_filter",
+    "prefill"};
 constexpr std::size_t kAnswerBytesMax = 1024 * 1024;
 constexpr int kMixWhole = 1000;
 

@@ -14,22 +14,29 @@ namespace cordon::sim {
 
 /// What the provider does with one request for an answer.
 enum class Scenario : std::uint8_t {
-  normal,        ///< a harmless answer
-  leak,          ///< every `leak_every`-th answer holds a leak text
-  echo,          ///< repeats the last user message or tool result: injected text shows
-  unsafe,        ///< an answer with a sentence that nobody should be told
-  policy_drift,  ///< refusals, until `drift_after` answers; then disallowed claims
-  slow,          ///< normal, with `slow_delay` between chunks at least
-  stall,         ///< half an answer, then silence
-  cut,           ///< half an answer, then the connection closes
-  error_401,     ///< the provider does not know the key
-  error_429,     ///< too many requests, with Retry-After
-  error_500,     ///< an internal error
-  overloaded,    ///< 503 in OpenAI's shape, 529 in Anthropic's
-  error_frame,   ///< half a stream, then an error event; 500 where nothing streams
-  malformed,     ///< half of a JSON text where a whole one belongs
+  normal,          ///< a harmless answer
+  leak,            ///< every `leak_every`-th answer holds a leak text
+  echo,            ///< repeats the last user message or tool result: injected text shows
+  unsafe,          ///< an answer with a sentence that nobody should be told
+  policy_drift,    ///< refusals, until `drift_after` answers; then disallowed claims
+  slow,            ///< normal, with `slow_delay` between chunks at least
+  stall,           ///< half an answer, then silence
+  cut,             ///< half an answer, then the connection closes
+  error_401,       ///< the provider does not know the key
+  error_429,       ///< too many requests, with Retry-After
+  error_500,       ///< an internal error
+  overloaded,      ///< 503 in OpenAI's shape, 529 in Anthropic's
+  error_frame,     ///< half a stream, then an error event; 500 where nothing streams
+  malformed,       ///< half of a JSON text where a whole one belongs
+  reset,           ///< the connection closes before any byte of an answer
+  silence,         ///< not even the head of an answer
+  late,            ///< the head of a stream, then `slow_delay` of nothing; whole: before the answer
+  no_terminal,     ///< a whole stream but for its terminal frame, and a proper end of the body
+  context_length,  ///< 400: the request is too long for the model
+  content_filter,  ///< 400: the provider's own filter
+  prefill,         ///< 400: the request must not end with the assistant's words
 };
-inline constexpr std::size_t kScenarioCount = 14;
+inline constexpr std::size_t kScenarioCount = 21;
 /// Every scenario's word, in the order of the enumerators.
 [[nodiscard]] std::span<const std::string_view> scenario_names() noexcept;
 [[nodiscard]] std::string_view to_string(Scenario scenario) noexcept;

@@ -41,9 +41,9 @@ class Head {
     headers_.push_back({"cache-control", "no-cache"});
     return with("text/event-stream; charset=utf-8");
   }
-  void say_retry_after(Shape shape, std::uint32_t seconds) {
-    retry_after_ = std::to_string(seconds);
-    headers_.push_back({"retry-after", retry_after_});
+  void say_retry_after(Shape shape, std::string_view text) {
+    retry_after_ = text;
+    if (!text.empty()) headers_.push_back({"retry-after", retry_after_});
     const bool openai = shape == Shape::openai;
     headers_.push_back(
         {openai ? "x-ratelimit-limit-requests" : "anthropic-ratelimit-requests-limit", "60"});
@@ -76,6 +76,10 @@ int refusal_status(const Plan& plan) noexcept {
       return plan.shape == Shape::openai ? 503 : 529;
     case Scenario::error_frame:
       return plan.streamed ? 0 : 500;
+    case Scenario::context_length:
+    case Scenario::content_filter:
+    case Scenario::prefill:
+      return 400;
     default:
       return 0;
   }
@@ -92,6 +96,33 @@ std::string_view refusal_text(int status) noexcept {
     default:
       return "Overloaded.";
   }
+}
+
+/// How it says no, but for the id of the request.
+Refusal refusal_of(const Plan& plan, int status) noexcept {
+  const bool openai = plan.shape == Shape::openai;
+  Refusal refusal;
+  refusal.status = status;
+  switch (plan.scenario) {
+    case Scenario::context_length:
+      refusal.message = openai ? "This model's maximum context length is 8192 tokens."
+                               : "prompt is too long: 250000 tokens > 200000 maximum";
+      refusal.code = "context_length_exceeded";
+      break;
+    case Scenario::content_filter:
+      refusal.message = openai ? "The response was filtered due to the prompt."
+                               : "Output blocked by content filtering policy";
+      refusal.code = "content_filter";
+      break;
+    case Scenario::prefill:
+      refusal.message =
+          "This model does not support assistant message prefill. The conversation must end with "
+          "a user message.";
+      break;
+    default:
+      refusal.message = refusal_text(status);
+  }
+  return refusal;
 }
 
 std::string list_models(Shape shape, const std::vector<std::string>& names) {
@@ -209,9 +240,13 @@ net::Task<void> Provider::State::stream(net::ServerExchange& exchange, const Pla
                                         Head& head) {
   const auto headers = head.events();
   if (!exchange.begin(200, headers)) co_return;
+  if (plan.head_delay.count() > 0 && !co_await net::sleep(scope, plan.head_delay)) {
+    co_return exchange.abort();
+  }
   const bool half = plan.scenario == Scenario::stall || plan.scenario == Scenario::cut ||
                     plan.scenario == Scenario::error_frame;
-  if (!half && plan.chunk_delay.count() == 0 && plan.chunks_per_write == 0) {
+  const bool ends = plan.scenario != Scenario::no_terminal;
+  if (!half && ends && plan.chunk_delay.count() == 0 && plan.chunks_per_write == 0) {
     if (!co_await exchange.end(plan.stream.bytes)) ++speaker.counts().client_gone;
     co_return;
   }
@@ -233,6 +268,7 @@ net::Task<void> Provider::State::stream(net::ServerExchange& exchange, const Pla
     if (plan.purpose == Purpose::response) refusal.event_number = batches.count;
     ending = write_error_frame(plan.shape, refusal);
   }
+  if (!ends) ending.clear();
   (void)co_await exchange.end(ending);
 }
 
@@ -241,12 +277,14 @@ net::Task<void> Provider::State::perform(net::ServerExchange& exchange, Plan pla
   if (plan.first_delay.count() > 0 && !co_await net::sleep(scope, plan.first_delay)) {
     co_return exchange.abort();
   }
+  if (plan.scenario == Scenario::reset) co_return exchange.abort();
+  if (plan.scenario == Scenario::silence) co_return co_await stall(exchange);
   Head head(plan.shape, turn);
   if (const int status = refusal_status(plan); status != 0) {
-    if (status == 429 || status >= 503) head.say_retry_after(plan.shape, plan.retry_after_s);
-    const std::string body = write_error(
-        plan.shape,
-        {.status = status, .message = refusal_text(status), .request_id = head.request_id()});
+    if (status == 429 || status >= 503) head.say_retry_after(plan.shape, plan.retry_after);
+    Refusal refusal = refusal_of(plan, status);
+    refusal.request_id = head.request_id();
+    const std::string body = write_error(plan.shape, refusal);
     const auto headers = head.json();
     (void)co_await exchange.respond(status, headers, body);
     co_return;

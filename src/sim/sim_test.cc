@@ -371,6 +371,46 @@ TEST(Sim, EndsAStreamWithAnErrorEventInEachShape) {
   EXPECT_EQ(provider.post("/v1/messages", stream, versioned("x-sim-scenario", "cut")).status, 0);
 }
 
+TEST(Sim, SaysNothingOrNothingWholeInEachShape) {
+  Running provider(Options{});
+  const std::string stream =
+      R"({"model":"m","max_tokens":99,"stream":true,"messages":[{"role":"user","content":"hi"}]})";
+  for (const bool anthropic : {false, true}) {
+    const auto ask = [&](std::string_view scenario) {
+      const std::string name(scenario);
+      return anthropic ? provider.post("/v1/messages", stream, versioned("x-sim-scenario", name))
+                       : provider.ask(kStream, {{"x-sim-scenario", name}});
+    };
+    EXPECT_EQ(ask("reset").status, 0);
+    const auto cut = ask("no_terminal");
+    EXPECT_EQ(cut.status, 200);
+    EXPECT_NE(cut.body.find("data: "), std::string::npos);
+    EXPECT_EQ(cut.body.find(anthropic ? "message_stop" : "[DONE]"), std::string::npos);
+    const auto late = ask("late");
+    EXPECT_NE(late.body.find(anthropic ? "message_stop" : "[DONE]"), std::string::npos);
+    for (const char* const scenario : {"context_length", "content_filter", "prefill"}) {
+      const auto refused = ask(scenario);
+      EXPECT_EQ(refused.status, 400) << scenario;
+      EXPECT_NE(refused.body.find("invalid_request_error"), std::string::npos) << refused.body;
+    }
+  }
+  EXPECT_NE(provider.ask(kBody, {{"x-sim-scenario", "context_length"}})
+                .body.find(R"("code":"context_length_exceeded")"),
+            std::string::npos);
+}
+
+TEST(Sim, SaysWhenToComeBackWordForWord) {
+  Running provider(Options{});
+  const auto said = [&](std::string_view text) {
+    const auto answer = provider.ask(body_of(
+        {}, R"([[sim {"scenario":"error_429","retry_after":")" + std::string(text) + R"("}]] hi)"));
+    EXPECT_EQ(answer.status, 429);
+    return std::string(answer.header("retry-after"));
+  };
+  EXPECT_EQ(said(""), "");
+  EXPECT_EQ(said("Sun, 06 Nov 2094 08:49:37 GMT"), "Sun, 06 Nov 2094 08:49:37 GMT");
+}
+
 TEST(SimAnswer, IsTheSameTextWholeAndStreamedForEveryChoice) {
   Reply reply;
   reply.model = "m";

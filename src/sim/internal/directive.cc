@@ -87,6 +87,7 @@ Result<Directive> parse_directive(std::string_view json) {
   CORDON_TRY(directive.chunk_bytes, read_number(reader, "chunk_bytes", 1024 * 1024));
   CORDON_TRY(directive.chunk_delay_ms, read_number(reader, "chunk_delay_ms", 60'000));
   CORDON_TRY(directive.retry_after_s, read_number(reader, "retry_after_s", 86'400));
+  directive.retry_after = reader.optional_text("retry_after");
   CORDON_CHECK(reader.finish());
   return directive;
 }

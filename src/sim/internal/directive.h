@@ -26,6 +26,7 @@ struct Directive {
   std::optional<std::uint32_t> chunk_bytes;
   std::optional<std::uint32_t> chunk_delay_ms;
   std::optional<std::uint32_t> retry_after_s;
+  std::optional<std::string> retry_after;  ///< the header word for word; empty: none
 };
 
 /// Refuses as `invalid` what is no such object, by name.

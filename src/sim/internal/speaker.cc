@@ -175,13 +175,17 @@ Result<Plan> Speaker::plan(Ask& ask, const net::RequestHead& head) {
   plan.streamed = ask.stream;
   CORDON_TRY(plan.scenario, choose_scenario(ask, directive, turn));
   plan.chunks_per_write = behaviour_.chunks_per_write;
-  plan.retry_after_s = directive.retry_after_s.value_or(behaviour_.retry_after_s);
+  plan.retry_after = directive.retry_after.value_or(
+      std::to_string(directive.retry_after_s.value_or(behaviour_.retry_after_s)));
   plan.first_delay = behaviour_.first_delay;
   plan.chunk_delay = std::chrono::milliseconds(directive.chunk_delay_ms.value_or(
       static_cast<std::uint32_t>(behaviour_.chunk_delay.count())));
   if (plan.scenario == Scenario::slow) {
     auto& delay = plan.streamed ? plan.chunk_delay : plan.first_delay;
     delay = std::max(delay, behaviour_.slow_delay);
+  }
+  if (plan.scenario == Scenario::late) {
+    (plan.streamed ? plan.head_delay : plan.first_delay) = behaviour_.slow_delay;
   }
   Reply reply;
   reply.purpose = ask.purpose;

@@ -26,9 +26,10 @@ struct Plan {
   bool streamed = false;
   Stream stream;  ///< of a whole answer only `bytes`
   std::uint32_t chunks_per_write = 0;
-  std::uint32_t retry_after_s = 1;
+  std::string retry_after;  ///< empty: not said
   std::chrono::milliseconds first_delay{0};
   std::chrono::milliseconds chunk_delay{0};
+  std::chrono::milliseconds head_delay{0};  ///< after the head of a stream
 };
 
 /// The mind of a provider. Loop thread only. Same seed, same requests in the same order: the same
