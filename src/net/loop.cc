@@ -101,15 +101,17 @@ void spawn(Scope& scope, Task<void> task) {
   scope.state_->loop.reactor().start(run_in(*scope.state_, std::move(task)));
 }
 
-Task<Status> sleep(Scope& scope, std::chrono::milliseconds duration) {
+Task<Status> sleep(Scope& scope, std::chrono::milliseconds duration, Cancel* cancel) {
   Scope::State& state = *scope.state_;
   if (state.stopping) co_return fail(Errc::unavailable, "the scope is stopping");
+  if (internal::take_cut(cancel)) co_return fail(Errc::unavailable, "cut");
   internal::Reactor& reactor = state.loop.reactor();
   Parking parking(reactor);
   state.sleepers.push_back(&parking);
   const MonoTime until = reactor.after(duration);
-  const Wake why = co_await parking.park(until, nullptr);
+  const Wake why = co_await parking.park(until, cancel);
   std::erase(state.sleepers, &parking);
+  if (why == Wake::cut) co_return fail(Errc::unavailable, "cut");
   if (why != Wake::timeout) co_return fail(Errc::unavailable, "the scope is stopping");
   co_return Status();
 }

@@ -105,7 +105,7 @@ class Scope {
 
  private:
   friend void spawn(Scope& scope, Task<void> task);
-  friend Task<Status> sleep(Scope& scope, std::chrono::milliseconds duration);
+  friend Task<Status> sleep(Scope& scope, std::chrono::milliseconds duration, Cancel* cancel);
   struct State;
   std::unique_ptr<State> state_;
 };
@@ -114,8 +114,10 @@ class Scope {
 /// An exception that leaves the task ends the process.
 void spawn(Scope& scope, Task<void> task);
 
-/// Suspends for `duration`; `unavailable` if the scope is stopped first.
-[[nodiscard]] Task<Status> sleep(Scope& scope, std::chrono::milliseconds duration);
+/// Suspends for `duration`; `unavailable` if the scope is stopped or `cancel` (if given) cuts the
+/// wait first.
+[[nodiscard]] Task<Status> sleep(Scope& scope, std::chrono::milliseconds duration,
+                                 Cancel* cancel = nullptr);
 
 /// Runs the loop until `task` has ended. For tests and the command line: the loop must not be
 /// running. Other tasks spawned on the loop run meanwhile.

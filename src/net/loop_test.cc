@@ -67,6 +67,33 @@ TEST(NetLoop, AStoppedScopeWakesItsSleepersAndRefusesNewOnes) {
   EXPECT_EQ(order.back(), "d stopped");
 }
 
+Task<void> note_cuts(Scope& scope, Cancel& cancel, std::vector<std::string>& out) {
+  const milliseconds hour(3'600'000);
+  const milliseconds moment(1);
+  for (int i = 0; i < 2; ++i) {
+    const Status slept = co_await sleep(scope, i == 0 ? hour : moment, &cancel);
+    out.push_back(slept ? "slept" : slept.error().detail);
+  }
+}
+
+Task<void> cut_then_join(Scope& scope, Cancel& cancel) {
+  const milliseconds moment(1);
+  (void)co_await sleep(scope, moment);
+  cancel.cancel();
+  co_await scope.join();
+}
+
+TEST(NetLoop, ACutEndsOneSleepAndNotTheNext) {
+  const SystemClock clock;
+  Loop loop(clock);
+  Scope scope(loop);
+  Cancel cancel;
+  std::vector<std::string> seen;
+  spawn(scope, note_cuts(scope, cancel, seen));
+  run_blocking(loop, cut_then_join(scope, cancel));
+  EXPECT_EQ(seen, (std::vector<std::string>{"cut", "slept"}));
+}
+
 TEST(NetLoop, ADeadlineIsNeverEarlyHoweverFarOff) {
   ManualClock clock(WallTime{});
   Loop loop(clock);
