@@ -143,9 +143,18 @@ bool Effective::may_use(const model::Tenant& tenant, std::string_view route) con
 }
 
 Ruling Effective::rule(const Place& asked) const noexcept {
-  Ruling ruling;
   const RouteIndex* route = route_index(asked.route);
-  if (route == nullptr) return ruling;
+  return route == nullptr ? Ruling{} : rule_on(asked, route, route->targets);
+}
+
+Ruling Effective::rule_fallback(const Place& asked) const noexcept {
+  const RouteIndex* route = route_index(asked.route);
+  return route == nullptr ? Ruling{} : rule_on(asked, route, &route->route->fallback);
+}
+
+Ruling Effective::rule_on(const Place& asked, const RouteIndex* route,
+                          const Targets* targets) const noexcept {
+  Ruling ruling;
   ruling.route = route->route;
   ruling.mode = route->route->mode;
   const TenantIndex* tenant = tenant_index(asked.tenant);
@@ -159,7 +168,7 @@ Ruling Effective::rule(const Place& asked) const noexcept {
   }
   ruling.fallback_id = route->fallback_id;
   Place place = asked;
-  for (const model::Target& target : *route->targets) {
+  for (const model::Target& target : *targets) {
     place.provider = target.provider;
     place.model = target.model;
     const MeasureInForce* stop = first_covering(route->stops, place);

@@ -63,6 +63,8 @@ class Effective {
 
   /// Rules on a new exchange. `place.model` and `place.provider` are ignored.
   [[nodiscard]] Ruling rule(const model::Place& place) const noexcept;
+  /// The same for the fallback that its route declares, whether or not one is in force.
+  [[nodiscard]] Ruling rule_fallback(const model::Place& place) const noexcept;
   /// The switch or lockdown that covers `place` as it stands, with the target it chose. Ask
   /// before a target is used: the generation may have changed since the ruling.
   [[nodiscard]] std::optional<Forbidden> forbids(const model::Place& place) const noexcept;
@@ -73,6 +75,7 @@ class Effective {
 
  private:
   using Measures = std::vector<const model::MeasureInForce*>;
+  using Targets = std::vector<model::Target>;
   struct RouteIndex {
     const model::Route* route = nullptr;
     const std::vector<model::Target>* targets = nullptr;  ///< after fallback
@@ -92,6 +95,8 @@ class Effective {
     std::array<std::byte, 32> digest;
     const model::Tenant* tenant;
   };
+  [[nodiscard]] Ruling rule_on(const model::Place& place, const RouteIndex* route,
+                               const Targets* targets) const noexcept;
   void index_names();
   void index_measure(const model::MeasureInForce& measure);
   [[nodiscard]] const RouteIndex* route_index(std::string_view route) const noexcept;

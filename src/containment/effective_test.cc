@@ -136,6 +136,18 @@ TEST(Effective, GoesToTheFallbackWhileOneIsInForce) {
       << "never back to the targets it replaced";
 }
 
+TEST(Effective, RulesOnADeclaredFallbackBeforeOneIsInForce) {
+  EXPECT_EQ(told(with({})->rule_fallback(at("support"))), "big/safe");
+  EXPECT_TRUE(with({})->rule_fallback(at("support")).fallback_id.empty());
+  EXPECT_EQ(with({})->rule_fallback(at("sales")).target_count, 0U) << "none is declared";
+  EXPECT_EQ(told(with({off("s1", "model=safe")})->rule_fallback(at("support"))),
+            "switched_off by s1");
+  const auto strict = with({measure("m1", Measure::mode, "model=safe", Mode::emergency)});
+  EXPECT_EQ(strict->rule(at("support")).mode, Mode::standard);
+  EXPECT_EQ(strict->rule_fallback(at("support")).mode, Mode::emergency);
+  EXPECT_EQ(with({})->rule_fallback(at("closed")).target_count, 0U);
+}
+
 TEST(Effective, ObeysTheStrictestModeThatApplies) {
   const auto in_force = [](std::string_view scope, Mode mode) {
     return measure("m1", Measure::mode, scope, mode);

@@ -60,6 +60,9 @@ Result<std::vector<model::Route>> routes_of(const model::Config& config,
       CORDON_TRY(route.fallback_rulepacks, refs_of(from.name, *from.fallback_rulepacks, rulepacks));
     }
     route.uninspected = from.uninspected;
+    route.retry = from.retry;
+    route.choice = from.choice;
+    route.on_cut = from.on_cut;
     routes.push_back(std::move(route));
   }
   return routes;

@@ -3,6 +3,7 @@
 #include "codec/yaml.h"
 #include "model/internal/config_signals.h"
 #include "model/internal/read_comms.h"
+#include "model/internal/read_resilience.h"
 #include "model/internal/yaml_fields.h"
 
 #include <arpa/inet.h>
@@ -129,8 +130,9 @@ Status read_timeouts(const YamlNode& provider, Timeouts& timeouts) {
 Status read_providers(const YamlNode& root, Config& config) {
   Names names("provider");
   return each(root, "providers", kItemsMax, [&](const YamlNode& node) -> Status {
-    static constexpr std::array<std::string_view, 7> kKeys = {
-        "name", "dialect", "base_url", "key_env", "key_file", "ca_file", "timeouts"};
+    static constexpr std::array<std::string_view, 9> kKeys = {
+        "name",    "dialect",  "base_url", "key_env",     "key_file",
+        "ca_file", "timeouts", "breaker",  "retry_budget"};
     CORDON_CHECK(node.check_keys(kKeys));
     ProviderConfig provider;
     CORDON_TRY(provider.provider.name, names.take(node));
@@ -152,6 +154,7 @@ Status read_providers(const YamlNode& root, Config& config) {
           node.find("key_file")->error("found key_file beside key_env, expected one of them"));
     }
     CORDON_CHECK(read_timeouts(node, provider.provider.timeouts));
+    CORDON_CHECK(read_health(node, provider.provider));
     config.providers.push_back(std::move(provider));
     return {};
   });
@@ -160,8 +163,9 @@ Status read_providers(const YamlNode& root, Config& config) {
 Status read_targets(const YamlNode& route, std::string_view key, Words providers,
                     std::vector<Target>& targets) {
   return each(route, key, kTargetsMax, [&](const YamlNode& node) -> Status {
-    static constexpr std::array<std::string_view, 2> kKeys = {"provider", "model"};
-    CORDON_CHECK(node.check_keys(kKeys));
+    static constexpr std::array<std::string_view, 3> kKeys = {"provider", "model", "weight"};
+    // A fallback is tried in order, so nothing weighs in it.
+    CORDON_CHECK(node.check_keys(std::span(kKeys).first(key == "targets" ? 3 : 2)));
     CORDON_TRY(const YamlNode* provider, node.require("provider"));
     CORDON_TRY(const YamlNode* model, node.require("model"));
     if (providers.empty()) {
@@ -170,7 +174,11 @@ Status read_targets(const YamlNode& route, std::string_view key, Words providers
     CORDON_TRY(const std::size_t index, provider->as_one_of(providers));
     CORDON_TRY(std::string name, as_name(*model));
     Target target{std::string(providers[index]), std::move(name)};
-    if (std::find(targets.begin(), targets.end(), target) != targets.end()) {
+    CORDON_CHECK(read_count(node, "weight", 1, kWeightMax, target.weight));
+    const bool known = std::any_of(targets.begin(), targets.end(), [&](const Target& other) {
+      return other.provider == target.provider && other.model == target.model;
+    });
+    if (known) {
       return tl::make_unexpected(node.error(fmt::format(
           "found target {}/{} a second time, expected each once", target.provider, target.model)));
     }
@@ -217,9 +225,10 @@ Status read_routes(const YamlNode& root, Config& config) {
     return std::string_view(provider.provider.name);
   });
   return each(root, "routes", kItemsMax, [&](const YamlNode& node) -> Status {
-    static constexpr std::array<std::string_view, 9> kKeys = {
-        "name", "targets",    "fallback", "rulepacks",  "fallback_rulepacks",
-        "mode", "durability", "capture",  "uninspected"};
+    static constexpr std::array<std::string_view, 12> kKeys = {
+        "name",   "targets",    "fallback", "rulepacks",   "fallback_rulepacks",
+        "mode",   "durability", "capture",  "uninspected", "retry",
+        "choose", "on_cut"};
     static constexpr std::array<std::string_view, 2> kCaptures = {"off", "on"};
     static constexpr std::array<std::string_view, 2> kUninspected = {"refuse", "pass"};
     CORDON_CHECK(node.check_keys(kKeys));
@@ -236,6 +245,7 @@ Status read_routes(const YamlNode& root, Config& config) {
     CORDON_CHECK(read_word(node, "durability", kDurabilities, route.durability));
     CORDON_CHECK(read_word(node, "capture", kCaptures, route.capture));
     CORDON_CHECK(read_word(node, "uninspected", kUninspected, route.uninspected));
+    CORDON_CHECK(read_resilience(node, route));
     config.routes.push_back(std::move(route));
     return {};
   });

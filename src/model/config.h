@@ -54,6 +54,9 @@ struct RouteConfig {
   /// For the time of a fallback; absent means those of the route.
   std::optional<std::vector<std::string>> fallback_rulepacks = std::nullopt;
   Uninspected uninspected = Uninspected::refuse;
+  Retry retry = {};
+  Choice choice = Choice::ordered;
+  OnCut on_cut = OnCut::next_target;
 };
 
 /// Rulepacks besides those built in: every *.yaml of `dir`, and the files named.

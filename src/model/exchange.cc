@@ -17,6 +17,8 @@ constexpr std::array<std::string_view, 9> kEnds = {"complete", "blocked",       
                                                    "refused",  "upstream_error", "upstream_cut",
                                                    "timeout",  "client_gone",    "end_unknown"};
 constexpr std::array<std::string_view, 5> kRoles = {"none", "system", "user", "assistant", "tool"};
+constexpr std::array<std::string_view, kAttemptEndCount> kAttemptEnds = {
+    "answered", "unreachable", "timeout", "overloaded", "failed", "cut", "open"};
 constexpr std::array<std::string_view, 3> kUsageSources = {"unknown", "provider", "estimated"};
 
 template <class T, std::size_t n>
@@ -113,6 +115,29 @@ void append_hits(std::string& out, const Scanned& scanned, const std::vector<Hit
   out += ']';
 }
 
+void append_tried(std::string& out, const std::vector<AttemptRecord>& tried) {
+  if (tried.empty()) return;
+  out += R"(,"tried":[)";
+  for (const AttemptRecord& attempt : tried) {
+    if (&attempt != &tried.front()) out += ',';
+    out += R"({"provider":)";
+    append_string(out, attempt.provider);
+    append_text(out, R"(,"model":)", attempt.model);
+    append_text(out, R"(,"end":)", to_string(attempt.end));
+    if (attempt.status != 0) {
+      append_count(out, R"(,"status":)", static_cast<std::uint64_t>(attempt.status));
+    }
+    append_count(out, R"(,"us":)", attempt.us);
+    if (attempt.tokens_in != 0 || attempt.tokens_out != 0) {
+      append_count(out, R"(,"usage":{"in":)", attempt.tokens_in);
+      append_count(out, R"(,"out":)", attempt.tokens_out);
+      out += '}';
+    }
+    out += '}';
+  }
+  out += ']';
+}
+
 /// Reads keys of one object and remembers the first that was not as the format says.
 class Fields {
  public:
@@ -138,6 +163,8 @@ class Fields {
     }
     return static_cast<std::uint64_t>(*value);
   }
+  [[nodiscard]] bool has(std::string_view key) const { return bool(object_.find(key)); }
+  std::uint64_t count_or_zero(std::string_view key) { return has(key) ? count(key) : 0; }
   bool boolean_or_false(std::string_view key) {
     const codec::JsonValue value = object_.find(key);
     if (!value) return false;
@@ -235,6 +262,31 @@ void read_scan(Fields& fields, Scanned& scanned, std::vector<Hit>& hits) {
   }
 }
 
+AttemptRecord read_attempt(Fields& parent, codec::JsonValue value) {
+  Fields fields(value, "tried");
+  AttemptRecord attempt;
+  attempt.provider = fields.text("provider");
+  attempt.model = fields.text("model");
+  fields.word("end", attempt.end, parse_attempt_end);
+  attempt.status = static_cast<int>(fields.count_or_zero("status"));
+  attempt.us = fields.count("us");
+  if (value.find("usage")) {
+    Fields usage = fields.object("usage");
+    attempt.tokens_in = usage.count("in");
+    attempt.tokens_out = usage.count("out");
+    fields.inherit(usage);
+  }
+  parent.inherit(fields);
+  return attempt;
+}
+
+void read_tried(Fields& fields, std::vector<AttemptRecord>& tried) {
+  if (!fields.has("tried")) return;
+  for (auto item = fields.list("tried").first(); item; item = item.next()) {
+    tried.push_back(read_attempt(fields, item));
+  }
+}
+
 Result<UsageSource> parse_usage_source(std::string_view text) {
   return parse_word<UsageSource>(kUsageSources, text, "usage source");
 }
@@ -279,6 +331,7 @@ EndRecord read_response_end(Fields& fields) {
   record.total_us = spent.count("total");
   fields.inherit(spent);
   record.attempts = static_cast<std::uint32_t>(fields.count("attempts"));
+  read_tried(fields, record.tried);
   Fields response = fields.object("resp");
   record.response_commit = response.text_or_empty("commit");
   fields.inherit(response);
@@ -305,6 +358,13 @@ std::string_view to_string(End end) noexcept {
 }
 Result<End> parse_end(std::string_view text) {
   return parse_word<End>(kEnds, text, "end");
+}
+
+std::string_view to_string(AttemptEnd end) noexcept {
+  return kAttemptEnds[static_cast<std::size_t>(end)];
+}
+Result<AttemptEnd> parse_attempt_end(std::string_view text) {
+  return parse_word<AttemptEnd>(kAttemptEnds, text, "end of an attempt");
 }
 
 std::string append_entry(const EntryWriter& writer, const DecisionRecord& record,
@@ -343,6 +403,7 @@ std::string append_entry(const EntryWriter& writer, const EndRecord& record, std
   append_count(out, R"(},"us":{"first_byte":)", record.first_byte_us);
   append_count(out, R"(,"total":)", record.total_us);
   append_count(out, R"(},"attempts":)", record.attempts);
+  append_tried(out, record.tried);
   out += R"(,"resp":{"commit":)";
   append_string(out, record.response_commit);
   append_count(out, R"(,"len":)", record.received_bytes);

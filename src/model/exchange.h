@@ -100,6 +100,35 @@ struct DecisionRecord {
 
 enum class UsageSource : std::uint8_t { unknown, provider, estimated };
 
+/// How one attempt at a target ended; `open`: it was not asked, because its breaker was open.
+enum class AttemptEnd : std::uint8_t {
+  answered,
+  unreachable,
+  timeout,
+  overloaded,
+  failed,
+  cut,
+  open,
+};
+inline constexpr std::size_t kAttemptEndCount = 7;
+[[nodiscard]] std::string_view to_string(AttemptEnd end) noexcept;
+[[nodiscard]] Result<AttemptEnd> parse_attempt_end(std::string_view text);
+
+/// One attempt, in the order in which they were made.
+struct AttemptRecord {
+  std::string provider;
+  std::string model;
+  AttemptEnd end = AttemptEnd::answered;
+  int status = 0;        ///< the provider's; 0: it said none
+  std::uint64_t us = 0;  ///< from sending until its end was known
+  /// What the provider says it used for an attempt whose answer nobody got; both 0 if it did not
+  /// say. Never part of the exchange's own usage.
+  std::uint64_t tokens_in = 0;
+  std::uint64_t tokens_out = 0;
+};
+/// More are counted, and not listed.
+inline constexpr std::size_t kAttemptsListedMax = 32;
+
 /// Kind `response_end`. `hits` are those of the answer, then those of the request.
 struct EndRecord {
   ExchangeHead head;
@@ -118,7 +147,9 @@ struct EndRecord {
   UsageSource usage = UsageSource::unknown;
   std::uint64_t first_byte_us = 0;
   std::uint64_t total_us = 0;
-  std::uint32_t attempts = 0;
+  std::uint32_t attempts = 0;  ///< requests sent to providers
+  /// Every attempt, where one did not bring the answer; empty where the first one did.
+  std::vector<AttemptRecord> tried = {};
   std::string response_commit;
   /// The id of an earlier end record of this exchange whose `end` did not come true: the answer
   /// was torn after it had been written. Such an entry has no hits and counts no exchange.

@@ -13,6 +13,7 @@ using codec::Json;
 using codec::ObjectReader;
 
 constexpr std::array<std::string_view, 4> kMeasures = {"switch", "mode", "fallback", "rollback"};
+constexpr std::array<std::string_view, 3> kChoices = {"ordered", "weighted", "least_latency"};
 constexpr std::size_t kUrlBytesMax = 512;
 
 bool is_host(std::string_view host) noexcept {
@@ -36,17 +37,40 @@ Json list_of(const std::vector<T>& items, Write write) {
 }
 
 Json to_json(const Target& target) {
-  return Json{{"provider", target.provider}, {"model", target.model}};
+  Json json{{"provider", target.provider}, {"model", target.model}};
+  if (target.weight != 1) json["weight"] = target.weight;
+  return json;
 }
 
+Json to_json(const Breaker& breaker) {
+  return Json{{"enabled", breaker.enabled},         {"failure_percent", breaker.failure_percent},
+              {"samples_min", breaker.samples_min}, {"window_ms", breaker.window.count()},
+              {"open_ms", breaker.open.count()},    {"open_max_ms", breaker.open_max.count()},
+              {"probes", breaker.probes},           {"slow_start_ms", breaker.slow_start.count()}};
+}
+
+Json to_json(const Retry& retry) {
+  return Json{{"attempts_max", retry.attempts_max},
+              {"backoff_ms", retry.backoff.count()},
+              {"backoff_max_ms", retry.backoff_max.count()},
+              {"wait_max_ms", retry.wait_max.count()}};
+}
+
+/// What is as the defaults have it is left out, so a generation keeps its digest.
 Json to_json(const Provider& provider) {
-  return Json{{"name", provider.name},
-              {"dialect", to_string(provider.dialect)},
-              {"base_url", provider.endpoint.text()},
-              {"ca_file", provider.ca_file},
-              {"connect_ms", provider.timeouts.connect.count()},
-              {"first_byte_ms", provider.timeouts.first_byte.count()},
-              {"idle_ms", provider.timeouts.idle.count()}};
+  Json json{{"name", provider.name},
+            {"dialect", to_string(provider.dialect)},
+            {"base_url", provider.endpoint.text()},
+            {"ca_file", provider.ca_file},
+            {"connect_ms", provider.timeouts.connect.count()},
+            {"first_byte_ms", provider.timeouts.first_byte.count()},
+            {"idle_ms", provider.timeouts.idle.count()}};
+  if (provider.breaker != Breaker{}) json["breaker"] = to_json(provider.breaker);
+  if (provider.retry_budget != RetryBudget{}) {
+    json["retry_budget"] =
+        Json{{"percent", provider.retry_budget.percent}, {"floor", provider.retry_budget.floor}};
+  }
+  return json;
 }
 
 Json to_json(const Route& route) {
@@ -67,6 +91,9 @@ Json to_json(const Route& route) {
   if (route.fallback_rulepacks) json["fallback_rulepacks"] = packs(*route.fallback_rulepacks);
   if (route.capture == Capture::on) json["capture"] = true;
   if (route.uninspected == Uninspected::pass) json["pass_uninspected"] = true;
+  if (route.retry != Retry{}) json["retry"] = to_json(route.retry);
+  if (route.choice != Choice::ordered) json["choice"] = to_string(route.choice);
+  if (route.on_cut == OnCut::error) json["error_on_cut"] = true;
   return json;
 }
 
@@ -103,11 +130,71 @@ Result<std::string> read_text(const Json& value) {
   return value.get<std::string>();
 }
 
+template <class T>
+T bounded(std::int64_t value, bool& fits) {
+  fits = fits && std::in_range<T>(value);
+  return static_cast<T>(value);
+}
+
 Result<Target> read_target(const Json& value) {
   ObjectReader reader(value, "target");
   Target target{reader.text("provider"), reader.text("model")};
+  bool fits = true;
+  target.weight = bounded<std::uint32_t>(reader.integer_or("weight", 1), fits);
   CORDON_CHECK(reader.finish());
+  if (!fits) return fail(Errc::invalid, "target: weight is out of range");
   return target;
+}
+
+/// Numbers of one object that must each fit its field.
+class Numbers {
+ public:
+  Numbers(const Json& value, std::string_view what) : reader_(value, std::string(what)) {}
+  std::uint32_t count(std::string_view key) {
+    return bounded<std::uint32_t>(reader_.integer(key), fits_);
+  }
+  std::chrono::milliseconds time(std::string_view key) {
+    return std::chrono::milliseconds(reader_.integer(key));
+  }
+  bool boolean(std::string_view key) { return reader_.boolean_or(key, true); }
+  [[nodiscard]] Status finish(std::string_view what) {
+    CORDON_CHECK(reader_.finish());
+    if (!fits_) return fail(Errc::invalid, fmt::format("{}: a number is out of range", what));
+    return {};
+  }
+
+ private:
+  ObjectReader reader_;
+  bool fits_ = true;
+};
+
+Status read_breaker(const Json& value, Breaker& breaker) {
+  Numbers numbers(value, "breaker");
+  breaker.enabled = numbers.boolean("enabled");
+  breaker.failure_percent = numbers.count("failure_percent");
+  breaker.samples_min = numbers.count("samples_min");
+  breaker.window = numbers.time("window_ms");
+  breaker.open = numbers.time("open_ms");
+  breaker.open_max = numbers.time("open_max_ms");
+  breaker.probes = numbers.count("probes");
+  breaker.slow_start = numbers.time("slow_start_ms");
+  return numbers.finish("breaker");
+}
+
+Status read_retry_budget(const Json& value, RetryBudget& budget) {
+  Numbers numbers(value, "retry_budget");
+  budget.percent = numbers.count("percent");
+  budget.floor = numbers.count("floor");
+  return numbers.finish("retry_budget");
+}
+
+Status read_retry(const Json& value, Retry& retry) {
+  Numbers numbers(value, "retry");
+  retry.attempts_max = numbers.count("attempts_max");
+  retry.backoff = numbers.time("backoff_ms");
+  retry.backoff_max = numbers.time("backoff_max_ms");
+  retry.wait_max = numbers.time("wait_max_ms");
+  return numbers.finish("retry");
 }
 
 Result<RulepackRef> read_rulepack(const Json& value) {
@@ -127,7 +214,15 @@ Result<Provider> read_provider(const Json& value) {
   provider.timeouts.connect = std::chrono::milliseconds(reader.integer("connect_ms"));
   provider.timeouts.first_byte = std::chrono::milliseconds(reader.integer("first_byte_ms"));
   provider.timeouts.idle = std::chrono::milliseconds(reader.integer("idle_ms"));
+  const Json& breaker = reader.any("breaker");
+  const Json& budget = reader.any("retry_budget");
   CORDON_CHECK(reader.finish());
+  if (!breaker.is_null()) {
+    CORDON_CHECK(read_breaker(breaker, provider.breaker));
+  }
+  if (!budget.is_null()) {
+    CORDON_CHECK(read_retry_budget(budget, provider.retry_budget));
+  }
   CORDON_TRY(provider.dialect, parse_dialect(dialect));
   CORDON_TRY(provider.endpoint, Endpoint::parse(url));
   return provider;
@@ -147,7 +242,15 @@ Result<Route> read_route(const Json& value) {
   route.capture = reader.boolean_or("capture", false) ? Capture::on : Capture::off;
   const bool pass = reader.boolean_or("pass_uninspected", false);
   route.uninspected = pass ? Uninspected::pass : Uninspected::refuse;
+  const Json& retry = reader.any("retry");
+  const std::string choice = reader.text_or("choice", "ordered");
+  const bool error_on_cut = reader.boolean_or("error_on_cut", false);
+  route.on_cut = error_on_cut ? OnCut::error : OnCut::next_target;
   CORDON_CHECK(reader.finish());
+  if (!retry.is_null()) {
+    CORDON_CHECK(read_retry(retry, route.retry));
+  }
+  CORDON_TRY(route.choice, parse_choice(choice));
   if (has_own) {
     CORDON_TRY(route.fallback_rulepacks,
                read_list<RulepackRef>(fallback_rulepacks, "fallback_rulepacks", read_rulepack));
@@ -205,12 +308,6 @@ Result<MeasureInForce> read_measure(const Json& value) {
   return measure;
 }
 
-template <class T>
-T bounded(std::int64_t value, bool& fits) {
-  fits = fits && std::in_range<T>(value);
-  return static_cast<T>(value);
-}
-
 Result<Limits> read_limits(const Json& value) {
   ObjectReader reader(value, "limits");
   Limits limits;
@@ -259,6 +356,17 @@ Result<Dialect> parse_dialect(std::string_view text) {
   if (text == "anthropic") return Dialect::anthropic;
   return fail(Errc::invalid, fmt::format("unknown dialect '{}', expected one of openai, anthropic",
                                          text.substr(0, 64)));
+}
+
+std::string_view to_string(Choice choice) noexcept {
+  return kChoices[static_cast<std::size_t>(choice)];
+}
+Result<Choice> parse_choice(std::string_view text) {
+  const auto found = std::find(kChoices.begin(), kChoices.end(), text);
+  if (found != kChoices.end()) return static_cast<Choice>(found - kChoices.begin());
+  return fail(Errc::invalid,
+              fmt::format("unknown choice '{}', expected one of ordered, weighted, least_latency",
+                          text.substr(0, 64)));
 }
 
 std::string_view to_string(Measure measure) noexcept {

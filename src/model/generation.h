@@ -8,6 +8,7 @@
 #include "codec/json.h"
 #include "model/exchange.h"
 #include "model/mode.h"
+#include "model/resilience.h"
 #include "model/scope.h"
 
 #include <chrono>
@@ -54,6 +55,8 @@ struct Provider {
   Endpoint endpoint;
   std::string ca_file;  ///< certificates to trust; empty trusts the system's
   Timeouts timeouts;
+  Breaker breaker = {};           ///< of each of its targets
+  RetryBudget retry_budget = {};  ///< likewise
   friend bool operator==(const Provider&, const Provider&) = default;
 };
 
@@ -61,6 +64,7 @@ struct Provider {
 struct Target {
   std::string provider;
   std::string model;
+  std::uint32_t weight = 1;  ///< of its route's requests, where the route weighs
   friend bool operator==(const Target&, const Target&) = default;
 };
 
@@ -90,9 +94,13 @@ struct Route {
   /// In force instead of `rulepacks` while a fallback is; absent means the same ones.
   std::optional<std::vector<RulepackRef>> fallback_rulepacks = std::nullopt;
   Uninspected uninspected = Uninspected::refuse;
+  Retry retry = {};
+  Choice choice = Choice::ordered;
+  OnCut on_cut = OnCut::next_target;
   friend bool operator==(const Route&, const Route&) = default;
 };
 inline constexpr std::size_t kTargetsMax = 8;
+inline constexpr std::uint32_t kWeightMax = 1'000;
 
 /// Who calls. Keys are stored as SHA-256 in lower-case hex; several while one is rotated.
 struct Tenant {

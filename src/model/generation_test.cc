@@ -43,6 +43,45 @@ TEST(Generation, ReadsBackWhatItWrote) {
   }
 }
 
+// What is as the defaults have it is not written, so old generations keep their digests.
+TEST(Generation, WritesWhatIsDoneAboutFailuresOnlyWhereItDiffers) {
+  Generation generation = everything();
+  const std::string plain = codec::write_json(generation.to_json());
+  for (const char* key : {"breaker", "retry", "choice", "error_on_cut", "weight"}) {
+    EXPECT_EQ(plain.find(std::string("\"") + key), plain.npos) << key;
+  }
+  generation.providers[0].breaker.samples_min = 7;
+  generation.providers[1].retry_budget = {5, 0};
+  generation.routes[0].retry.attempts_max = 1;
+  generation.routes[0].choice = Choice::least_latency;
+  generation.routes[0].on_cut = OnCut::error;
+  generation.routes[1].choice = Choice::weighted;
+  generation.routes[1].targets[0].weight = 9;
+  const codec::Json json = generation.to_json();
+  const auto back = Generation::from_json(json);
+  ASSERT_TRUE(back) << back.error().detail;
+  EXPECT_EQ(*back, generation);
+  for (const auto& [object, keys] :
+       {std::pair{"/providers/0/breaker", std::vector{"samples_min", "window_ms", "probes"}},
+        {"/providers/1/retry_budget", {"percent", "floor"}},
+        {"/routes/0/retry", {"attempts_max", "backoff_ms", "wait_max_ms"}}}) {
+    for (const char* key : keys) {
+      codec::Json less = json;
+      less[codec::Json::json_pointer(object)].erase(key);
+      EXPECT_FALSE(Generation::from_json(less)) << object << key;
+      codec::Json negative = json;
+      negative[codec::Json::json_pointer(object)][key] = "x";
+      EXPECT_FALSE(Generation::from_json(negative)) << object << key;
+    }
+  }
+  codec::Json other = json;
+  other["routes"][0]["choice"] = "random";
+  EXPECT_FALSE(Generation::from_json(other));
+  other = json;
+  other["routes"][1]["targets"][0]["weight"] = -1;
+  EXPECT_FALSE(Generation::from_json(other));
+}
+
 // Every key matters: without it, or with one more, the value is refused.
 TEST(Generation, RefusesAMissingKeyAtEveryLevel) {
   const codec::Json whole = everything().to_json();

@@ -138,6 +138,10 @@ TEST_F(Entries, OfAnEndReadBackAsTheyWere) {
   end.hits[1].side = Side::request;
   end.hits[1].role = Role::user;
   end.amends = "an-earlier-id";
+  end.attempts = 2;
+  end.tried = {{"si\"m", "small", AttemptEnd::overloaded, 429, 1200, 5, 1},
+               {"big", "safe", AttemptEnd::open},
+               {"sim", "large", AttemptEnd::answered, 200, 900}};
   end.usage = UsageSource::provider;
   end.tokens_out = 12;
   std::string bytes;
@@ -156,6 +160,11 @@ TEST_F(Entries, OfAnEndReadBackAsTheyWere) {
   EXPECT_EQ(back->record.hits[1].side, Side::request);
   EXPECT_EQ(back->record.hits[1].role, Role::user);
   EXPECT_EQ(back->record.amends, "an-earlier-id");
+  ASSERT_EQ(back->record.tried.size(), 3U);
+  EXPECT_EQ(back->record.tried[0].provider, "si\"m");
+  EXPECT_EQ(back->record.tried[0].tokens_in, 5U);
+  EXPECT_EQ(back->record.tried[1].end, AttemptEnd::open);
+  EXPECT_EQ(back->record.tried[2].us, 900U);
   EXPECT_EQ(reader.decision(bytes).error().detail,
             "an entry of kind response_end, expected decision");
 }
@@ -191,10 +200,15 @@ TEST_F(Entries, OfAnEndAreRefusedWhenAnyKeyIsGone) {
   end.hits = {some_hit()};
   end.hits[0].side = Side::request;
   end.hits[0].role = Role::user;
+  end.tried = {{"sim", "large", AttemptEnd::cut, 200, 9, 1, 1}};
   bytes.clear();
   append_entry(writer, end, bytes);
   for (const auto& [from, to] : {std::pair{R"("on":"request")", R"("on":"sideways")"},
                                  {R"("role":"user")", R"("role":"king")"},
+                                 {R"("tried":[{)", R"("tried":[7,{)"},
+                                 {R"("end":"cut")", R"("end":"tired")"},
+                                 {R"("status":200,"us")", R"("status":-1,"us")"},
+                                 {R"("usage":{"in":1)", R"("usage":{"in":-1)"},
                                  {R"("flags":["a"])", R"("flags":"a")"},
                                  {R"("flags":["a"])", R"("flags":[1])"}}) {
     std::string damaged = bytes;
