@@ -146,6 +146,7 @@ Result<std::shared_ptr<const gateway::Live>> GatewayThreads::make_live(
   live->fallback_engines = std::move(engines.fallbacks);
   live->access = access_;
   live->effective = std::make_shared<const containment::Effective>(std::move(generation));
+  gateway::share_health(*live, live_.get());
   CORDON_CHECK(gateway::check(*live));
   return live;
 }
@@ -183,6 +184,7 @@ net::Task<std::vector<containment::NodeReceipt>> GatewayThreads::adopt(
   }
 
   forget_all_but(*generation);
+  live_ = *live;
 
   const auto adoption = std::make_shared<Adoption>(control_);
   net::Loop* const control = &control_;

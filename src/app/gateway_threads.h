@@ -91,6 +91,7 @@ class GatewayThreads final : public api::Gateways {
   Access access_;
   /// By the digests of their packs. Compiled once for each set; a change of measures compiles none.
   std::map<std::string, std::shared_ptr<const policy::Engine>, std::less<>> engines_;
+  std::shared_ptr<const gateway::Live> live_;  ///< the latest that was adopted
   std::vector<std::unique_ptr<GatewayThread>> threads_;
 };
 

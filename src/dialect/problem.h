@@ -28,11 +28,12 @@ enum class Problem : std::uint8_t {
   upstream_cut,
   upstream_unreadable,  ///< the provider's answer cannot be inspected
   upstream_timeout,
-  exchange_timeout,  ///< longer than the node allows
-  wrong_dialect,     ///< no target of the route speaks the caller's protocol
-  uninspectable,     ///< there is what no rule can read, and rules are in force
+  exchange_timeout,      ///< longer than the node allows
+  wrong_dialect,         ///< no target of the route speaks the caller's protocol
+  uninspectable,         ///< there is what no rule can read, and rules are in force
+  upstream_unavailable,  ///< no target is asked for now: their breakers are open
 };
-inline constexpr std::size_t kProblemCount = 21;
+inline constexpr std::size_t kProblemCount = 22;
 
 /// The fixed part of a refusal.
 struct Rejection {

@@ -204,6 +204,7 @@ bool Exchange::rule_on_route(std::optional<Problem>& problem) {
   const model::Target* const first = forwards ? first_target() : nullptr;
   if (!problem && forwards && first == nullptr) problem = Problem::wrong_dialect;
   const Obeyed::Route& route = obeyed_->routes.find(ruling_.route->name)->second;
+  route_ = &route;
   const bool diverted = !ruling_.fallback_id.empty() && route.in_fallback.has_value();
   rules_ = diverted ? &*route.in_fallback : &route.rules;
   engine_ = rules_->engine.get();
@@ -339,7 +340,8 @@ dialect::ErrorDetail Exchange::error_detail() const {
 net::Task<void> Exchange::answer_error(Problem problem) {
   headers_.clear();
   add_common_headers();
-  if (!retry_after_.empty() && problem == Problem::rate_limited) {
+  const bool passes = problem == Problem::rate_limited || problem == Problem::upstream_unavailable;
+  if (!retry_after_.empty() && passes) {
     headers_.push_back({"retry-after", retry_after_});
   }
   Refusal refusal{protocol_, problem, error_detail()};

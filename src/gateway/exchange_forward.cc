@@ -1,5 +1,6 @@
-// The part of an exchange that speaks to providers: targets in order, whole answers, errors.
+// The part of an exchange that speaks to a provider: one attempt, whole answers, errors.
 #include "gateway/internal/exchange.h"
+#include "gateway/internal/retry_after.h"
 
 #include <fmt/format.h>
 
@@ -43,6 +44,12 @@ void pass_headers(const dialect::Protocol& protocol, const net::ResponseHead& fr
   }
 }
 
+/// Whether a provider that answers so may answer otherwise in a moment.
+bool may_pass(int status) noexcept {
+  constexpr std::array<int, 6> kPassing = {429, 500, 502, 503, 504, 529};
+  return std::find(kPassing.begin(), kPassing.end(), status) != kPassing.end();
+}
+
 }  // namespace
 
 /// From here on a switch reaches the exchange; false if it has ended.
@@ -62,44 +69,6 @@ net::Task<bool> Exchange::begin_running() {
   co_return true;
 }
 
-net::Task<void> Exchange::forward() {
-  if (!co_await begin_running()) co_return;
-  if (decision_.durability == model::Durability::before_forward) {
-    const bool recorded = co_await worker_.reach_durable(*decision_seq_, &client_.cancel());
-    if (interrupted()) co_return co_await end_interrupted();
-    if (!recorded) {
-      last_problem_ = Problem::evidence_unavailable;
-      co_return co_await end_broken(End::refused, Problem::evidence_unavailable);
-    }
-  }
-  for (const model::Target* const target : ruling_.targets()) {
-    if (!speaks(*target)) continue;
-    const Tried tried = co_await attempt(*target);
-    if (tried == Tried::ended) co_return;
-    if (interrupted()) co_return co_await end_interrupted();
-    if (out_of_time()) {
-      co_return co_await end_broken(End::timeout, Problem::exchange_timeout);
-    }
-  }
-  co_await end_broken(last_end_, last_problem_);
-}
-
-Exchange::Tried Exchange::failed(Attempt how, Problem problem) {
-  worker_.counters.attempts[static_cast<std::size_t>(how)].add();
-  last_problem_ = problem;
-  last_end_ = how == Attempt::timeout ? End::timeout
-              : how == Attempt::cut   ? End::upstream_cut
-                                      : End::upstream_error;
-  return Tried::next;
-}
-
-/// A read that failed: was it late, or was it cut?
-Exchange::Tried Exchange::failed_reading(MonoTime since, std::chrono::milliseconds limit) {
-  if (worker_.loop.now() - since >= limit)
-    return failed(Attempt::timeout, Problem::upstream_timeout);
-  return failed(Attempt::cut, Problem::upstream_cut);
-}
-
 void Exchange::collect_headers(std::vector<net::Header>& headers) const {
   for (const net::Header& header : client_.request().headers) {
     const bool forwarded =
@@ -113,18 +82,17 @@ void Exchange::collect_headers(std::vector<net::Header>& headers) const {
 }
 
 net::Task<Exchange::Tried> Exchange::attempt(const model::Target& target) {
-  const auto pool = obeyed_->pools.find(target.provider);
-  if (pool == obeyed_->pools.end()) co_return failed(Attempt::failed, Problem::upstream_error);
   if (const auto forbidden = worker_.registry->choose(*this, target)) {
     // Forbidden since the ruling; another target may still be allowed.
     measure_id_ = forbidden->measure_id;
     co_return failed(Attempt::failed, Problem::switched_off);
   }
-  pool_ = pool->second;
+  pool_ = way_to(target).pool;
   served_by_ = target.provider + "/" + target.model;
   ++end_.attempts;
   end_.upstream_status = 0;
   const MonoTime sent = worker_.clock.mono();
+  trial_.sent = sent;
   net::SendStage stage = net::SendStage::not_sent;
   Result<net::ClientExchange> answer = fail(Errc::unavailable, "not sent");
   {
@@ -146,11 +114,18 @@ net::Task<Exchange::Tried> Exchange::attempt(const model::Target& target) {
     }
     answer = co_await pool_->upstream.send(outgoing, &client_.cancel(), &stage);
   }
-  upstream_spent_ += worker_.clock.mono() - sent;
+  const MonoTime took = worker_.clock.mono() - sent;
+  upstream_spent_ += took;
   if (interrupted()) co_return Tried::next;
-  if (!answer) {
-    const bool late = stage == net::SendStage::maybe_sent &&
-                      worker_.clock.mono() - sent >= pool_->provider.timeouts.first_byte;
+  if (answer) {
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took);
+    trial_.health->note_latency(us, worker_.loop.now());
+  } else {
+    const bool late =
+        stage == net::SendStage::maybe_sent && took >= pool_->provider.timeouts.first_byte;
+    trial_.again = !late && answer.error().code == Errc::unavailable;
+    // A limit of our own, of sockets or connections, is no failure of the target's.
+    if (answer.error().code == Errc::exhausted) close_attempt();
     co_return late ? failed(Attempt::timeout, Problem::upstream_timeout)
                    : failed(Attempt::unreachable, Problem::upstream_error);
   }
@@ -160,6 +135,10 @@ net::Task<Exchange::Tried> Exchange::attempt(const model::Target& target) {
 net::Task<Exchange::Tried> Exchange::take_answer(net::ClientExchange& answer) {
   const net::ResponseHead& head = answer.response();
   end_.upstream_status = head.status;
+  if (may_pass(head.status)) {
+    trial_.again = !net::equal_ignoring_case(head.header("x-should-retry"), "false");
+    trial_.asked_wait = wait_asked_by(head, worker_.clock.wall());
+  }
   if (head.status == 429) {
     retry_after_ = head.header("retry-after");
     co_return failed(Attempt::overloaded, Problem::rate_limited);
@@ -193,7 +172,7 @@ net::Task<Exchange::Tried> Exchange::relay_whole(net::ClientExchange& answer) {
   if (!view.parse(*body, limits)) {
     co_return failed(Attempt::failed, Problem::upstream_unreadable);
   }
-  worker_.counters.attempts[static_cast<std::size_t>(Attempt::answered)].add();
+  end_attempt(Attempt::answered);
   std::string changed;
   const std::string_view out = inspect_whole(*body, changed);
   view.shrink_to(256 * 1024);
@@ -252,7 +231,9 @@ net::Task<Exchange::Tried> Exchange::relay_error(net::ClientExchange& answer) {
   codec::JsonIndex index;
   const bool readable = index.parse(*body) && index.root().find("error").is_object();
   if (!readable) co_return failed(Attempt::failed, Problem::upstream_error);
-  worker_.counters.attempts[static_cast<std::size_t>(Attempt::answered)].add();
+  // The caller's own fault: it says nothing of the target, but that it is there.
+  if (trial_.pass == Pass::usual) close_attempt();
+  end_attempt(Attempt::answered);
   const int status = answer.response().status;
   if (engine_ != nullptr) {
     const std::string_view text = index.root().find("error").find("message").text();

@@ -74,6 +74,7 @@ net::Task<bool> Exchange::begin_stream() {
   add_common_headers();
   headers_.push_back({"content-type", "text/event-stream; charset=utf-8"});
   headers_.push_back({"cache-control", "no-cache"});
+  note_working();
   co_return client_.begin(200, headers_).has_value();
 }
 
@@ -112,8 +113,7 @@ net::Task<Exchange::Tried> Exchange::settle(StreamInspector& inspector, StreamSt
   if (failed && !client_.begun() && !inspector.has_released()) {
     co_return co_await end_relay(inspector, Attempt::failed, Problem::upstream_error);
   }
-  const Attempt how = failed ? Attempt::failed : Attempt::answered;
-  worker_.counters.attempts[static_cast<std::size_t>(how)].add();
+  end_attempt(failed ? Attempt::failed : Attempt::answered);
   const bool blocked = state == StreamState::blocked;
   if (blocked) {
     answer.abort();
@@ -164,7 +164,11 @@ net::Task<Exchange::Tried> Exchange::end_relay(StreamInspector& inspector, Attem
                                                Problem problem) {
   if (!interrupted() && !client_.begun() && problem != Problem::evidence_unavailable &&
       problem != Problem::exchange_timeout) {
-    co_return failed(how, problem);
+    trial_.used = inspector.usage();
+    const Tried next = failed(how, problem);
+    if (ruling_.route->on_cut == model::OnCut::next_target) co_return next;
+    co_await end_broken(last_end_, problem);
+    co_return Tried::ended;
   }
   take_stream_result(inspector);
   if (interrupted()) {

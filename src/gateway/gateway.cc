@@ -31,7 +31,42 @@ Status check_engine(const model::Route& route, const std::vector<model::Rulepack
   return {};
 }
 
+Status check_health(const Live& live) {
+  for (const model::Route& route : live.effective->generation().routes) {
+    for (const auto* targets : {&route.targets, &route.fallback}) {
+      for (const model::Target& target : *targets) {
+        if (live.health.contains(std::pair(target.provider, target.model))) continue;
+        return fail(Errc::invalid,
+                    fmt::format("target '{}/{}' has no health", target.provider, target.model));
+      }
+    }
+  }
+  return {};
+}
+
 }  // namespace
+
+void share_health(Live& live, const Live* before) {
+  live.health.clear();
+  for (const model::Route& route : live.effective->generation().routes) {
+    for (const auto* targets : {&route.targets, &route.fallback}) {
+      for (const model::Target& target : *targets) {
+        const model::Provider* const provider = live.effective->provider(target.provider);
+        const model::Provider of = provider == nullptr ? model::Provider{} : *provider;
+        auto& health = live.health[std::pair(target.provider, target.model)];
+        if (health) continue;
+        if (before != nullptr) {
+          const auto known = before->health.find(std::pair(target.provider, target.model));
+          if (known != before->health.end()) health = known->second;
+        }
+        if (health && health->breaker() == of.breaker && health->budget() == of.retry_budget) {
+          continue;
+        }
+        health = std::make_shared<TargetHealth>(of.breaker, of.retry_budget);
+      }
+    }
+  }
+}
 
 Status check(const Live& live) {
   if (!live.effective) return fail(Errc::invalid, "no generation");
@@ -53,7 +88,7 @@ Status check(const Live& live) {
       return fail(Errc::invalid, fmt::format("provider '{}' has no TLS settings", provider.name));
     }
   }
-  return {};
+  return check_health(live);
 }
 
 Gateway::Gateway(std::unique_ptr<Worker> worker) : worker_(std::move(worker)) {}

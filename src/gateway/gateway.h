@@ -10,6 +10,7 @@
 #include "containment/effective.h"
 #include "containment/registry.h"
 #include "gateway/capture.h"
+#include "gateway/health.h"
 #include "gateway/metrics.h"
 #include "journal/journal.h"
 #include "net/server.h"
@@ -43,10 +44,17 @@ struct Live {
   std::map<std::string, std::shared_ptr<const policy::Engine>, std::less<>> fallback_engines;
   /// By provider name.
   std::map<std::string, ProviderAccess, std::less<>> access;
+  /// Of every target and fallback that a route names; see share_health().
+  HealthByTarget health;
 };
 
+/// Gives `live` the health of its targets: what they have in `before` (null at the first), unless
+/// their provider's breaker or budget differs. To be called before check(), by one thread.
+void share_health(Live& live, const Live* before);
+
 /// Refuses as `invalid` a route with rulepacks and no engine, or an engine whose digests are not
-/// those of the generation, and a provider with TLS and no settings for it. Never half a policy.
+/// those of the generation, a provider with TLS and no settings for it, and a target without its
+/// health. Never half a policy.
 [[nodiscard]] Status check(const Live& live);
 
 /// Fixed for the life of a gateway. References outlive it.

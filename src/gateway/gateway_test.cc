@@ -178,6 +178,11 @@ TEST(CheckLive, RefusesHalfAPolicy) {
   EXPECT_EQ(check(live).error().detail, "route 'r' has rulepacks and no engine");
   live.fallback_engines["r"] = engine();
   EXPECT_EQ(check(live).error().detail, "provider 'p' has no TLS settings");
+  generation.providers[0].endpoint.tls = false;
+  live.effective = std::make_shared<containment::Effective>(containment::seal(generation));
+  EXPECT_EQ(check(live).error().detail, "target 'p/m' has no health");
+  share_health(live, nullptr);
+  EXPECT_TRUE(check(live));
 }
 
 TEST(Metrics, AddsThreadsUpAndBoundsItsLabels) {

@@ -13,8 +13,6 @@
 namespace cordon::gateway {
 namespace {
 
-constexpr std::array<std::string_view, kAttemptCount> kAttempts = {
-    "answered", "unreachable", "timeout", "overloaded", "failed", "cut"};
 constexpr std::uint64_t kFirstBucketUs = 64;
 
 /// Writes one family: help, type and samples.
@@ -95,7 +93,7 @@ void write_labelled_families(std::string& out, const Blocks& blocks) {
         .rejection_of(static_cast<dialect::Problem>(i))
         .code;
   };
-  const auto outcome = [](std::size_t i) { return kAttempts[i]; };
+  const auto outcome = [](std::size_t i) { return to_string(static_cast<model::AttemptEnd>(i)); };
   write_labelled(out, blocks, {"cordon_exchanges_total", "Exchanges that ended, by how.", "end"},
                  &ThreadMetrics::ended, end);
   write_labelled(out, blocks,
@@ -129,7 +127,55 @@ void write_duration(std::string& out, const Blocks& blocks, std::string_view nam
                  static_cast<double>(total_us) / 1e6, name, below);
 }
 
+constexpr std::size_t kTargetsWrittenMax = 1'000;
+
+std::string escaped(std::string_view label) {
+  std::string text;
+  for (const char one : label) {
+    if (one == '\\' || one == '"') text += '\\';
+    text += one;
+  }
+  return text;
+}
+
+/// One sample for each target; `pick` chooses it out of what is known of one.
+template <class Pick>
+void write_targets(std::string& out, const HealthByTarget& health, MonoTime now, Pick pick) {
+  std::size_t left = kTargetsWrittenMax;
+  for (const auto& [target, of] : health) {
+    if (left-- == 0) return;
+    fmt::format_to(std::back_inserter(out), "{}{{provider=\"{}\",model=\"{}\"}} {}\n", pick.name,
+                   escaped(target.first), escaped(target.second), pick(of->standing(now)));
+  }
+}
+
+/// A family that has a sample for each target.
+struct TargetFamily {
+  std::string_view name;
+  std::string_view type;
+  std::string_view help;
+  std::uint64_t (*value)(const Standing& standing);
+  std::uint64_t operator()(const Standing& standing) const { return value(standing); }
+};
+constexpr std::array<TargetFamily, 4> kTargetFamilies = {{
+    {"cordon_target_breaker", "gauge", "0: closed, 1: half open, 2: open.",
+     [](const Standing& standing) { return static_cast<std::uint64_t>(standing.state); }},
+    {"cordon_target_opened_total", "counter", "How often a target's breaker opened.",
+     [](const Standing& standing) { return standing.opened; }},
+    {"cordon_target_retries_total", "counter", "Retries of a target.",
+     [](const Standing& standing) { return standing.retries; }},
+    {"cordon_target_retries_refused_total", "counter", "Retries that a target's budget refused.",
+     [](const Standing& standing) { return standing.retries_refused; }},
+}};
+
 }  // namespace
+
+void write_health(std::string& out, const HealthByTarget& health, MonoTime now) {
+  for (const TargetFamily& family : kTargetFamilies) {
+    const Family head(out, family.name, family.type, family.help);
+    write_targets(out, health, now, family);
+  }
+}
 
 std::string Metrics::write() const {
   std::string out;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "dialect/problem.h"
+#include "gateway/health.h"
 #include "model/action.h"
 #include "model/exchange.h"
 
@@ -33,8 +34,7 @@ class Counter {
 };
 
 /// How one attempt at a target ended.
-enum class Attempt : std::uint8_t { answered, unreachable, timeout, overloaded, failed, cut };
-inline constexpr std::size_t kAttemptCount = 6;
+using Attempt = model::AttemptEnd;
 inline constexpr std::size_t kEndCount = 9;
 inline constexpr std::size_t kActionCount = 4;
 
@@ -55,7 +55,7 @@ struct alignas(64) ThreadMetrics {
   std::array<Counter, kActionCount> on_request;         ///< admission decisions by model::Action
   std::array<Counter, kActionCount> on_answer;          ///< ended exchanges by model::Action
   std::array<Counter, dialect::kProblemCount> refused;  ///< answers that were an error
-  std::array<Counter, kAttemptCount> attempts;
+  std::array<Counter, model::kAttemptEndCount> attempts;
   Counter running;         ///< a gauge
   Counter writes_waiting;  ///< a gauge: frames that wait for their client to read
   Counter streams_cut;
@@ -66,6 +66,10 @@ struct alignas(64) ThreadMetrics {
   DurationCounter overhead;  ///< time in Cordon until the first byte of an answer
   DurationCounter duration;
 };
+
+/// Samples of the breakers, as write() has the rest. Labels are names of the configuration; past
+/// a thousand targets the others are left out.
+void write_health(std::string& out, const HealthByTarget& health, MonoTime now);
 
 /// All threads' counters. Outlives every gateway that was given it; any thread may write().
 class Metrics {

@@ -125,6 +125,22 @@ std::shared_ptr<Pool> Worker::pool_for(const model::Provider& provider,
   return std::make_shared<Pool>(loop, provider, access);
 }
 
+namespace {
+
+std::vector<Obeyed::Way> ways_to(const std::vector<model::Target>& targets, const Obeyed& obeyed,
+                                 const Live& live) {
+  std::vector<Obeyed::Way> ways;
+  for (const model::Target& target : targets) {
+    Obeyed::Way& way = ways.emplace_back();
+    const auto pool = obeyed.pools.find(target.provider);
+    if (pool != obeyed.pools.end()) way.pool = pool->second;
+    way.health = live.health.find(std::pair(target.provider, target.model))->second;
+  }
+  return ways;
+}
+
+}  // namespace
+
 void Worker::obey(std::shared_ptr<const Live> live, Swept swept) {
   auto next = std::make_shared<Obeyed>();
   const model::Generation& generation = live->effective->generation();
@@ -137,6 +153,11 @@ void Worker::obey(std::shared_ptr<const Live> live, Swept swept) {
     const auto access = live->access.find(provider.name);
     next->pools[provider.name] =
         pool_for(provider, access == live->access.end() ? ProviderAccess{} : access->second);
+  }
+  for (const model::Route& route : generation.routes) {
+    Obeyed::Route& of = next->routes[route.name];
+    of.targets = ways_to(route.targets, *next, *live);
+    of.fallback = ways_to(route.fallback, *next, *live);
   }
   counters.generation.set(generation.number);
   next->live = live;
@@ -251,7 +272,8 @@ net::Task<void> Worker::handle(net::ServerExchange& exchange) {
 net::Task<void> Worker::serve_probe(net::ServerExchange& exchange) {
   const std::string_view path = exchange.request().path;
   if (path == "/metrics") {
-    const std::string body = metrics->write();
+    std::string body = metrics->write();
+    if (obeyed) write_health(body, obeyed->live->health, loop.now());
     (void)co_await exchange.respond(200, kText, body);
     co_return;
   }

@@ -372,6 +372,9 @@ TEST(Gateway, RemovesLogprobsOfATextItRedacted) {
 
 TEST(Gateway, TriesTheNextTargetBeforeTheFirstByteAndCountsEachAttempt) {
   GatewayHarness harness;
+  (void)harness.change([](model::Generation& next) {
+    for (model::Route& route : next.routes) route.retry.attempts_max = 1;
+  });
   const std::string body = GatewayHarness::body("two", "hi");
   const auto good = whole_answer("from the backup");
   harness.script_backup(good);

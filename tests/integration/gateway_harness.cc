@@ -232,8 +232,10 @@ std::shared_ptr<const gateway::Live> GatewayHarness::live_of(model::Generation g
   live->access["claude"].key = "claude-key";
   live->effective =
       std::make_shared<const containment::Effective>(containment::seal(std::move(generation)));
+  gateway::share_health(*live, live_.get());
   const auto checked = gateway::check(*live);
   EXPECT_TRUE(checked) << checked.error().detail;
+  live_ = live;
   return live;
 }
 

@@ -130,6 +130,7 @@ class GatewayHarness {
   std::unique_ptr<gateway::Gateway> gateway_;
   std::shared_ptr<const policy::Engine> engine_;
   model::Generation generation_;
+  std::shared_ptr<const gateway::Live> live_;
 };
 
 /// A client that sees bytes as they come: for streams that are read slowly, cut or left.

@@ -35,6 +35,7 @@ inline constexpr std::array<Rejection, kProblemCount> kRejections = {{
     {400, "", "wrong_dialect", "No target of this route speaks this API.", false, 0},
     {400, "", "uninspectable_content",
      "The request holds content that the rules of this route cannot inspect.", false, 0},
+    {503, "", "upstream_unavailable", "No provider of this route is available for now.", false, 1},
 }};
 static_assert(kRejections.back().status != 0, "every problem has its row");
 

@@ -33,6 +33,16 @@ class Exchange final : public containment::InFlight {
 
  private:
   using Problem = dialect::Problem;
+  /// The attempt that runs.
+  struct Trial {
+    const model::Target* target = nullptr;
+    TargetHealth* health = nullptr;
+    Pass pass = Pass::refused;  ///< until the target's health has been told
+    bool again = false;         ///< it failed in a way that may pass, before anything was answered
+    MonoTime sent{};            ///< 0: nothing was
+    std::optional<std::chrono::milliseconds> asked_wait = {};  ///< by the provider
+    dialect::Usage used = {};  ///< what the provider said before it failed
+  };
   /// What became of one target.
   enum class Tried : std::uint8_t { ended, next };
 
@@ -56,8 +66,30 @@ class Exchange final : public containment::InFlight {
   [[nodiscard]] net::Task<void> moderate();
 
   // Targets.
+  /// The targets of one request in the order in which they are tried.
+  struct Order {
+    std::array<const model::Target*, model::kTargetsMax> targets{};
+    std::array<const Obeyed::Way*, model::kTargetsMax> ways{};
+    std::size_t count = 0;
+    std::size_t at = 0;       ///< whose turn it is
+    std::uint32_t asked = 0;  ///< how often it has been asked
+    bool spare = false;       ///< the route's own are spent, these are its fallback
+  };
   [[nodiscard]] net::Task<bool> begin_running();
   [[nodiscard]] net::Task<void> forward();
+  [[nodiscard]] const Obeyed::Way& way_to(const model::Target& target) const;
+  void add_speaking(Order& order, std::span<const model::Target* const> targets) const;
+  void arrange(Order& order);
+  void draw_by_weight(Order& order);
+  [[nodiscard]] bool take_spare(Order& order);
+  [[nodiscard]] bool another_may_answer(const Order& order) const;
+  [[nodiscard]] const model::Target* open_attempt(Order& order);
+  void close_attempt();
+  void note_open(const model::Target& target, const TargetHealth& health);
+  [[nodiscard]] std::optional<std::chrono::milliseconds> wait_to_retry(Order& order);
+  void end_attempt(Attempt how);
+  void list_attempt(Attempt how);
+  void note_working();
   [[nodiscard]] net::Task<Tried> attempt(const model::Target& target);
   [[nodiscard]] net::Task<Tried> take_answer(net::ClientExchange& answer);
   [[nodiscard]] net::Task<Tried> relay_whole(net::ClientExchange& answer);
@@ -102,6 +134,7 @@ class Exchange final : public containment::InFlight {
   std::shared_ptr<const Obeyed> obeyed_;
   const model::Tenant* tenant_ = nullptr;
   containment::Ruling ruling_;
+  const Obeyed::Route* route_ = nullptr;
   const Obeyed::Rules* rules_ = nullptr;
   const policy::Engine* engine_ = nullptr;
   std::shared_ptr<Pool> pool_;
@@ -113,6 +146,7 @@ class Exchange final : public containment::InFlight {
   Inspection answer_inspection_;
   BlockedBy blocked_by_;
   Commitment answer_commitment_;
+  Trial trial_;
   std::optional<Captured> captured_;
   std::string decision_id_;
   std::string end_id_;
@@ -123,7 +157,8 @@ class Exchange final : public containment::InFlight {
   std::string served_by_;
   std::string overhead_;
   std::string retry_after_;
-  std::string pending_;  ///< frames of a stream that has not begun
+  std::string pending_;                                ///< frames of a stream that has not begun
+  std::optional<std::chrono::milliseconds> open_for_;  ///< the soonest of the open breakers
   std::vector<dialect::openai::Moderated> moderated_;
   std::vector<net::Header> headers_;
   std::optional<std::uint64_t> decision_seq_;

@@ -53,9 +53,16 @@ struct Obeyed {
     std::shared_ptr<const policy::Engine> engine;  ///< null: no rules
     std::string policy;                            ///< the x-cordon-policy header
   };
+  /// How a target is reached, and how it has done.
+  struct Way {
+    std::shared_ptr<Pool> pool;  ///< null if there is no such provider
+    std::shared_ptr<TargetHealth> health;
+  };
   struct Route {
     Rules rules;
     std::optional<Rules> in_fallback;  ///< in their place while a fallback is in force
+    std::vector<Way> targets;          ///< as the route has them
+    std::vector<Way> fallback;         ///< likewise
   };
   std::shared_ptr<const Live> live;
   std::map<std::string, Route, std::less<>> routes;
