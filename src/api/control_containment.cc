@@ -152,6 +152,10 @@ net::Task<Result<containment::Receipt>> ControlPlane::publish(
   co_return receipt;
 }
 
+std::vector<TargetStanding> ControlPlane::targets() const {
+  return parts_.gateways.targets();
+}
+
 net::Task<Result<containment::Touched>> ControlPlane::running(model::Scope scope) {
   return parts_.gateways.running(std::move(scope));
 }

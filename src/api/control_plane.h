@@ -151,6 +151,7 @@ class ControlPlane {
   [[nodiscard]] const containment::Recent& recent() const noexcept { return recent_; }
   /// What runs in `scope` now, asked of every gateway thread.
   [[nodiscard]] net::Task<Result<containment::Touched>> running(model::Scope scope);
+  [[nodiscard]] std::vector<TargetStanding> targets() const;
   [[nodiscard]] const containment::Receipt* receipt(std::string_view id) const noexcept;
   [[nodiscard]] const std::vector<EvidenceRecord>& evidence() const noexcept { return evidence_; }
   [[nodiscard]] evidence::Log& log() noexcept { return parts_.log; }

@@ -7,9 +7,11 @@
 #include "net/task.h"
 #include "policy/engine.h"
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cordon::api {
@@ -20,6 +22,22 @@ struct Engines {
   using ByRoute = std::map<std::string, std::shared_ptr<const policy::Engine>, std::less<>>;
   ByRoute routes;
   ByRoute fallbacks;
+};
+
+/// How a target has done lately on this node; docs/formats/gateway-http.md says what the words
+/// mean.
+struct TargetStanding {
+  std::string provider;
+  std::string model;
+  std::string_view breaker;      ///< `closed`, `half_open`, `open`; static
+  std::uint64_t answered = 0;    ///< attempts of the breaker's window
+  std::uint64_t failed = 0;      ///< likewise
+  std::int64_t open_for_ms = 0;  ///< until the next probe may go
+  std::uint32_t share_percent = 100;
+  std::uint64_t opened = 0;           ///< since the start
+  std::uint64_t retries = 0;          ///< likewise
+  std::uint64_t retries_refused = 0;  ///< likewise
+  std::int64_t latency_us = 0;        ///< until the head of an answer; 0: not measured
 };
 
 /// Implemented by app, which knows the gateway's loops. Control thread only.
@@ -40,6 +58,8 @@ class Gateways {
   [[nodiscard]] virtual net::Task<Result<Engines>> prepare(
       std::shared_ptr<const model::Generation> generation,
       std::shared_ptr<const policy::Rulepack> candidate) = 0;
+  /// Every target that a route of the generation in force names, by name. Does not wait.
+  [[nodiscard]] virtual std::vector<TargetStanding> targets() const = 0;
 };
 
 }  // namespace cordon::api

@@ -59,6 +59,22 @@ Json show_now(const ControlPlane& control, const Containment& measure) {
   return json;
 }
 
+Json show_target(const TargetStanding& target) {
+  Json latency;
+  if (target.latency_us > 0) latency = target.latency_us;
+  return {{"provider", target.provider},
+          {"model", target.model},
+          {"breaker", target.breaker},
+          {"open_for_ms", target.open_for_ms},
+          {"share_percent", target.share_percent},
+          {"answered", target.answered},
+          {"failed", target.failed},
+          {"opened", target.opened},
+          {"retries", target.retries},
+          {"retries_refused", target.retries_refused},
+          {"latency_us", std::move(latency)}};
+}
+
 }  // namespace
 
 net::Task<Result<Reply>> handle_state(ControlPlane& control, const Call& call) {
@@ -84,6 +100,9 @@ net::Task<Result<Reply>> handle_state(ControlPlane& control, const Call& call) {
                 {{"origin", control.log().verifier().name()},
                  {"size", control.log().size()},
                  {"root", crypto::hex(control.log().tree().root())}}}};
+  Json targets = Json::array();
+  for (const TargetStanding& target : control.targets()) targets.push_back(show_target(target));
+  json["targets"] = std::move(targets);
   co_return Reply{200, std::move(json), {}};
 }
 

@@ -210,6 +210,28 @@ net::Task<std::vector<containment::NodeReceipt>> GatewayThreads::adopt(
   co_return receipts;
 }
 
+std::vector<api::TargetStanding> GatewayThreads::targets() const {
+  std::vector<api::TargetStanding> targets;
+  if (!live_) return targets;
+  const MonoTime now = control_.now();
+  for (const auto& [name, health] : live_->health) {
+    const gateway::Standing standing = health->standing(now);
+    api::TargetStanding& target = targets.emplace_back();
+    target.provider = name.first;
+    target.model = name.second;
+    target.breaker = to_string(standing.state);
+    target.answered = standing.answered;
+    target.failed = standing.failed;
+    target.open_for_ms = standing.open_for.count();
+    target.share_percent = standing.share_percent;
+    target.opened = standing.opened;
+    target.retries = standing.retries;
+    target.retries_refused = standing.retries_refused;
+    target.latency_us = standing.latency.count();
+  }
+  return targets;
+}
+
 /// One count under way.
 struct GatewayThreads::Count {
   Count(net::Loop& loop) : reported(loop) {}

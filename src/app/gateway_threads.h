@@ -73,6 +73,7 @@ class GatewayThreads final : public api::Gateways {
   [[nodiscard]] net::Task<Result<api::Engines>> prepare(
       std::shared_ptr<const model::Generation> generation,
       std::shared_ptr<const policy::Rulepack> candidate) override;
+  [[nodiscard]] std::vector<api::TargetStanding> targets() const override;
 
  private:
   struct Adoption;

@@ -34,6 +34,30 @@ void print_all_measures(Session& session, const codec::Json& state) {
   print_measures(session, state, "rollbacks", "rollback in force");
 }
 
+/// Those that are not asked as usual.
+void print_targets(Session& session, const codec::Json& state) {
+  const auto targets = state.find("targets");
+  if (targets == state.end()) return;
+  codec::Json odd = codec::Json::array();
+  for (const codec::Json& target : *targets) {
+    const bool usual =
+        target.value("breaker", "") == "closed" && target.value("share_percent", 100) == 100;
+    if (!usual) odd.push_back(target);
+  }
+  if (odd.empty()) {
+    session.print_line("breakers: all closed");
+    return;
+  }
+  session.print_line("breakers:");
+  session.print(make_table(odd, {{"PROVIDER", "provider"},
+                                 {"MODEL", "model"},
+                                 {"BREAKER", "breaker"},
+                                 {"NEXT PROBE MS", "open_for_ms"},
+                                 {"SHARE %", "share_percent"},
+                                 {"OPENED", "opened"}})
+                    .text(session.width()));
+}
+
 void print_state(Session& session, const codec::Json& state) {
   session.print(make_list(state, {{"node", "node"},
                                   {"generation", "generation"},
@@ -43,6 +67,7 @@ void print_state(Session& session, const codec::Json& state) {
                                   {"log size", "log.size"},
                                   {"log root", "log.root"}}));
   print_all_measures(session, state);
+  print_targets(session, state);
 }
 
 void print_unknown(Session& session, const codec::Json& of) {

@@ -26,6 +26,8 @@ class ObedientGateways final : public api::Gateways {
   [[nodiscard]] net::Task<Result<api::Engines>> prepare(
       std::shared_ptr<const model::Generation> generation,
       std::shared_ptr<const policy::Rulepack> candidate) override;
+  /// None is asked.
+  [[nodiscard]] std::vector<api::TargetStanding> targets() const override { return {}; }
   [[nodiscard]] const std::shared_ptr<const model::Generation>& obeyed() const noexcept {
     return obeyed_;
   }
