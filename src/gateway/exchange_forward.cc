@@ -117,10 +117,7 @@ net::Task<Exchange::Tried> Exchange::attempt(const model::Target& target) {
   const MonoTime took = worker_.clock.mono() - sent;
   upstream_spent_ += took;
   if (interrupted()) co_return Tried::next;
-  if (answer) {
-    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took);
-    trial_.health->note_latency(us, worker_.loop.now());
-  } else {
+  if (!answer) {
     const bool late =
         stage == net::SendStage::maybe_sent && took >= pool_->provider.timeouts.first_byte;
     trial_.again = !late && answer.error().code == Errc::unavailable;
@@ -128,6 +125,11 @@ net::Task<Exchange::Tried> Exchange::attempt(const model::Target& target) {
     if (answer.error().code == Errc::exhausted) close_attempt();
     co_return late ? failed(Attempt::timeout, Problem::upstream_timeout)
                    : failed(Attempt::unreachable, Problem::upstream_error);
+  }
+  // An error that comes at once is no short latency.
+  if (answer->response().status < 300) {
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took);
+    trial_.health->note_latency(us, worker_.loop.now());
   }
   co_return co_await take_answer(*answer);
 }

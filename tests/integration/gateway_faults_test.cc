@@ -135,6 +135,16 @@ TEST_P(Faults, AShortRetryAfterIsWaitedForAndALongOnePassedOn) {
   EXPECT_EQ(end().attempts, 2U);
 }
 
+TEST_P(Faults, NobodyWaitsLongerThanTheExchangeMayTake) {
+  (void)harness_.change([](model::Generation& next) { next.limits.exchange_time_max = 2s; });
+  const auto passed = ask(one(), order("error_429", R"(,"retry_after":"3")"));
+  EXPECT_EQ(passed.status, 429);
+  EXPECT_EQ(passed.header("retry-after"), "3");
+  const auto record = end();
+  EXPECT_EQ(record.attempts, 1U);
+  EXPECT_LT(record.total_us, 2'000'000U);
+}
+
 TEST_P(Faults, NobodyWaitsWhereAnotherTargetMayAnswer) {
   behave(sim::Scenario::error_429);
   const auto response = ask(two());
