@@ -11,7 +11,7 @@ export function modelAt(place, model) {
   return place === GUARDED ? `guarded-${model}` : model;
 }
 
-const MINTED = /^(chatcmpl-|cmpl-|call_|toolu_|msg_|req_)/;
+const MINTED = /^(chatcmpl-|cmpl-|call_|toolu_|msg_|req_|resp_|rs_|fc_)/;
 
 /** Plain values; minted ids become #1, #2 in the order in which they are met. */
 export function canonical(value) {
