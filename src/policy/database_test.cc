@@ -37,7 +37,7 @@ std::string five_rules() {
 using Ends = std::set<std::pair<std::uint32_t, std::uint64_t>>;
 
 struct Ender final : EndSink {
-  void on_end(std::uint32_t rule, std::uint64_t end) override { ends.emplace(rule, end); }
+  void on_end(const Target& target, std::uint64_t end) override { ends.emplace(target.rule, end); }
   Ends ends;
 };
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <limits>
+#include <map>
 #include <new>
 #include <string>
 
@@ -52,28 +53,39 @@ Scratch& scratch() {
 
 // Where the ends that a scan reports go.
 struct Report {
+  const std::vector<std::vector<Target>>& targets;
   EndSink& sink;
   std::uint64_t base;  // of the scanned bytes in the text
 };
 
-int on_match(unsigned rule, unsigned long long, unsigned long long end, unsigned, void* context) {
+int on_match(unsigned pattern, unsigned long long, unsigned long long end, unsigned,
+             void* context) {
   const auto& report = *static_cast<const Report*>(context);
-  report.sink.on_end(rule, report.base + end);
+  for (const Target& target : report.targets[pattern]) {
+    report.sink.on_end(target, report.base + end);
+  }
   return 0;
 }
 
-tl::expected<hs_database*, CompileError> compile_some(std::span<const NumberedRule> rules,
-                                                      Need need) {
+// A pattern and whose it is. The same text is looked for once, for all whose it is.
+struct Shared {
+  const StreamPattern* pattern;
+  const Rule* rule;  // the first
+  unsigned number;
+};
+using SharedPatterns = std::map<std::pair<std::string_view, unsigned>, Shared>;
+
+tl::expected<hs_database*, CompileError> compile_some(const SharedPatterns& all, Need need) {
   std::vector<const char*> patterns;
   std::vector<unsigned> flags;
   std::vector<unsigned> ids;
-  for (const auto& [number, rule] : rules) {
-    for (const StreamPattern& pattern : rule->matcher->stream()) {
-      if (need_of(pattern.text) != need) continue;
-      patterns.push_back(pattern.text.c_str());
-      flags.push_back(pattern.flags);
-      ids.push_back(number);
-    }
+  std::vector<const Rule*> rules;
+  for (const auto& [key, shared] : all) {
+    if (need_of(shared.pattern->text) != need) continue;
+    patterns.push_back(shared.pattern->text.c_str());
+    flags.push_back(shared.pattern->flags);
+    ids.push_back(shared.number);
+    rules.push_back(shared.rule);
   }
   hs_database_t* compiled = nullptr;
   if (patterns.empty()) return compiled;
@@ -85,10 +97,7 @@ tl::expected<hs_database*, CompileError> compile_some(std::span<const NumberedRu
   }
   CompileError refused{"", "", error->message};
   const auto at = static_cast<std::size_t>(error->expression);
-  if (error->expression >= 0 && at < ids.size()) {
-    const auto is_it = [&](const NumberedRule& each) { return each.number == ids[at]; };
-    refused.rule_id = std::find_if(rules.begin(), rules.end(), is_it)->rule->id;
-  }
+  if (error->expression >= 0 && at < rules.size()) refused.rule_id = rules[at]->id;
   hs_free_compile_error(error);
   return tl::make_unexpected(std::move(refused));
 }
@@ -101,15 +110,21 @@ void FreeDatabase::operator()(hs_database* database) const {
 
 tl::expected<Database, CompileError> Database::compile(std::span<const NumberedRule> rules) {
   Database database;
+  SharedPatterns shared;
   for (const auto& [number, rule] : rules) {
     for (const StreamPattern& pattern : rule->matcher->stream()) {
+      const auto next = static_cast<unsigned>(database.targets_.size());
+      const auto [at, fresh] =
+          shared.try_emplace({pattern.text, pattern.flags}, Shared{&pattern, rule, next});
+      if (fresh) database.targets_.emplace_back();
+      database.targets_[at->second.number].push_back({number, pattern.branch, pattern.clause});
       const bool any = pattern.width_max == Price::kUnbounded;
       const std::uint64_t reach = std::uint64_t{pattern.width_max} + kContextBytes + kBehindBytes;
       database.reach_ = std::max(database.reach_, any ? kAnyWidth : reach);
     }
   }
   for (std::size_t i = 0; i < kNeedCount; ++i) {
-    auto compiled = compile_some(rules, static_cast<Need>(i));
+    auto compiled = compile_some(shared, static_cast<Need>(i));
     if (!compiled) return tl::make_unexpected(std::move(compiled).error());
     if (*compiled == nullptr) continue;
     database.by_need_[i].reset(*compiled);
@@ -134,7 +149,7 @@ bool Database::scan(std::string_view text, EndSink& sink) const {
     const std::uint64_t from = first > reach_ ? first - reach_ : 0;
     const std::uint64_t to = last + std::min<std::uint64_t>(reach_, text.size() - last);
     const std::string_view piece = text.substr(from, to - from);
-    Report report{sink, from};
+    Report report{targets_, sink, from};
     if (hs_scan(by_need_[i].get(), piece.data(), static_cast<unsigned>(piece.size()), 0, space,
                 &on_match, &report) != HS_SUCCESS) {
       return false;

@@ -31,10 +31,17 @@ struct NumberedRule {
   const Rule* rule;
 };
 
-/// Receives the end of every place where a rule's stream pattern matches.
+/// Whose stream pattern it is: a clause of a branch of a rule.
+struct Target {
+  std::uint32_t rule;
+  std::uint16_t branch;
+  std::uint8_t clause;
+};
+
+/// Receives the end of every place where a rule's stream pattern matches, in no order.
 class EndSink {
  public:
-  virtual void on_end(std::uint32_t rule, std::uint64_t end) = 0;
+  virtual void on_end(const Target& target, std::uint64_t end) = 0;
 
  protected:
   ~EndSink() = default;
@@ -61,6 +68,7 @@ class Database {
   using Compiled = std::unique_ptr<hs_database, FreeDatabase>;
 
   std::array<Compiled, kNeedCount> by_need_;  // null where no pattern needs that
+  std::vector<std::vector<Target>> targets_;  // by the number of a pattern; equal ones are one
   std::uint64_t serial_ = 0;                  // names this database to the threads' scratch
   std::uint64_t reach_ = 0;
   std::size_t bytes_ = 0;

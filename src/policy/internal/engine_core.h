@@ -41,9 +41,11 @@ struct PartRules {
 class EngineCore {
  public:
   std::vector<std::shared_ptr<const Rulepack>> packs;
-  std::vector<const Rule*> rules;        ///< by number, over all packs
-  std::vector<const Rulepack*> pack_of;  ///< by number
-  std::vector<std::string> tokens;       ///< by number: what stands for a redacted span
+  std::vector<const Rule*> rules;           ///< by number, over all packs
+  std::vector<const Rulepack*> pack_of;     ///< by number
+  std::vector<std::string> tokens;          ///< by number: what stands for a redacted span
+  std::vector<std::uint32_t> first_branch;  ///< by number: of its branches among those of all
+  std::vector<std::uint32_t> rule_of;       ///< by branch
   std::vector<PackDigest> digests;
   std::array<PartRules, kPartCount> parts;
   Limits limits;

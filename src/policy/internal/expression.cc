@@ -141,8 +141,9 @@ class Reader {
     for (const Look& look : looks_) CORDON_CHECK(check(look, widths));
     const std::uint32_t width_max = widths.max == UINT32_MAX ? Price::kUnbounded : widths.max;
     Expression expression;
-    for (auto& branch : branches_of(stream_)) {
-      expression.stream.push_back({trimmed(std::move(branch)), 0, width_max});
+    expression.branches = branches_of(stream_);
+    for (const std::string& branch : expression.branches) {
+      expression.stream.push_back({trimmed(branch), 0, width_max});
     }
     expression.price = {.width_min = widths.min,
                         .width_max = width_max,
@@ -317,6 +318,11 @@ class Reader {
 
 Result<Expression> analyse_pattern(std::string_view pattern) {
   return Reader(pattern).read();
+}
+
+std::uint32_t width_max_of(const std::string& pattern) {
+  const auto widths = widths_of(pattern);
+  return !widths || widths->max == UINT32_MAX ? Price::kUnbounded : widths->max;
 }
 
 Result<std::bitset<128>> parse_byte_class(std::string_view text) {

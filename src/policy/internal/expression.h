@@ -19,16 +19,28 @@ namespace cordon::policy {
 /// Bytes around a match that its confirmation may look at.
 inline constexpr std::uint32_t kContextBytes = 4;
 
-/// What Hyperscan is given for one rule. Several patterns of a rule share its id.
+/// What Hyperscan is given for one rule.
 struct StreamPattern {
   std::string text;
   unsigned flags = 0;
   std::uint32_t width_max = Price::kUnbounded;  ///< no match of this pattern is wider
+  std::uint16_t branch = 0;                     ///< of its rule: see Branch
+  std::uint8_t clause = 0;                      ///< of the branch
 };
+
+/// One way in which a rule can match. A match may begin where, for each clause, a stream pattern
+/// ends behind it and no further away than the width.
+struct Branch {
+  std::uint32_t width_max = Price::kUnbounded;
+  std::uint8_t clauses = 1;
+};
+/// More clauses would cost more to look for than they spare.
+inline constexpr std::size_t kBranchClausesMax = 2;
 
 /// A pattern, analysed. Branches are streamed apart: Hyperscan compiles them many times faster.
 struct Expression {
   std::vector<StreamPattern> stream;
+  std::vector<std::string> branches;  ///< the alternatives, whole
   Price price;
   Beginning beginning = Beginning::anywhere();
 };
@@ -36,6 +48,9 @@ struct Expression {
 /// Refuses as `invalid` a form that cannot be streamed and confirmed alike, and what Hyperscan
 /// refuses. The detail names the form, without a place.
 [[nodiscard]] Result<Expression> analyse_pattern(std::string_view pattern);
+
+/// The widest match of a pattern that was analysed; kUnbounded when there is none.
+[[nodiscard]] std::uint32_t width_max_of(const std::string& pattern);
 
 /// Reads a class of ASCII letters, digits and punctuation, such as `[A-Za-z0-9_-]`. Refuses as
 /// `invalid` escapes, negation, spaces and a range that runs backwards.

@@ -7,10 +7,13 @@
 #include "policy/internal/engine_core.h"
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
 namespace cordon::policy {
+
+struct Branch;
 
 class Lane final : private EndSink {
  public:
@@ -42,7 +45,7 @@ class Lane final : private EndSink {
   /// Appends the matches that are decided now.
   void settle(const Plan& plan, Ended ended, std::vector<Match>& into);
   /// Whether some start may still become a match.
-  [[nodiscard]] bool open() const noexcept { return !open_.empty(); }
+  [[nodiscard]] bool open() const noexcept { return !ends_.empty(); }
   /// Gives up the rules that hold the whole text.
   void forget_whole();
 
@@ -50,15 +53,37 @@ class Lane final : private EndSink {
   [[nodiscard]] std::uint64_t size() const noexcept { return base_ + window_.size(); }
 
  private:
-  /// The starts of one rule that may begin a match and are not settled yet.
-  struct Track {
-    std::uint64_t next = 0;  // below this, starts are settled
-    std::uint64_t begin = 0;
-    std::uint64_t end = 0;  // begin == end: none
+  /// Where a stream pattern of a clause ended.
+  struct End {
+    std::uint32_t branch;  // among those of all rules
+    std::uint8_t clause;
+    std::uint64_t at;
+  };
+  /// Starts that may begin a match.
+  struct Starts {
+    std::uint64_t begin;
+    std::uint64_t end;
+  };
+  /// What is settled in one way: at the same distance behind the last byte.
+  struct Settled {
+    std::uint64_t far = 0;
+    std::uint64_t until = 0;  // starts below this are done with
+    std::uint64_t from = 0;   // those below this were before
+  };
+  struct LastMatch {
+    std::uint32_t rule;
+    std::uint64_t end;  // the next begins no earlier
   };
 
-  void on_end(std::uint32_t rule, std::uint64_t end) override;
-  void settle_rule(std::uint32_t rule, const Plan& plan, Ended ended, std::vector<Match>& into);
+  void on_end(const Target& target, std::uint64_t end) override;
+  void note_settled(const Plan& plan, Ended ended);
+  [[nodiscard]] const Settled& settled(const Rule& rule) const;
+  [[nodiscard]] const Branch& shape_of(std::uint32_t branch) const;
+  [[nodiscard]] bool is_full(std::uint32_t branch) const;
+  void add_starts(std::span<const End> ends, std::vector<Starts>& into) const;
+  void settle_rule(std::uint32_t rule, std::vector<Starts>& starts, std::vector<Match>& into);
+  void forget_settled();
+  void note_clauses();
 
   const EngineCore& core_;
   const PartRules& part_;
@@ -67,10 +92,13 @@ class Lane final : private EndSink {
   std::uint64_t first_;
   std::string_view window_;  // valid within one call from outside
   std::uint64_t base_ = 0;
-  std::uint64_t scanned_ = 0;        // bytes below this have been scanned
-  std::uint64_t scan_base_ = 0;      // position of the first byte of the scan that runs
-  std::vector<Track> tracks_;        // by rule number; empty until the first candidate
-  std::vector<std::uint32_t> open_;  // rules whose track is not empty
+  std::uint64_t scanned_ = 0;            // bytes below this have been scanned
+  std::uint64_t scan_base_ = 0;          // position of the first byte of the scan that runs
+  std::vector<End> ends_;                // that some start not yet settled may reach
+  std::vector<std::uint8_t> clauses_;    // by branch: of which ends_ has one, as bits; may be empty
+  bool full_ = false;                    // some branch has one of each
+  std::vector<LastMatch> last_matches_;  // one for each rule that had a match
+  Settled acting_, watching_, whole_;
 };
 
 }  // namespace cordon::policy

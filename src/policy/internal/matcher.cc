@@ -1,5 +1,6 @@
 #include "policy/internal/matcher.h"
 
+#include "policy/internal/literals.h"
 #include "policy/national_ids.h"
 #include "policy/validators.h"
 
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::uint32_t kGroupsMax = 15;
 constexpr std::uint32_t kMatchStepsMax = 50'000;
+constexpr double kRare = 1e-11;
 constexpr std::size_t kJitStackBytesMax = std::size_t{256} * 1024;
 
 struct FreeCode {
@@ -67,6 +69,12 @@ std::string lowered(std::string_view text) {
   return result;
 }
 
+std::vector<std::string> lowered_all(const std::vector<std::string>& texts) {
+  std::vector<std::string> result;
+  std::transform(texts.begin(), texts.end(), std::back_inserter(result), lowered);
+  return result;
+}
+
 bool holds(std::string_view text, std::string_view lower_case_word) {
   const auto at = std::search(text.begin(), text.end(), lower_case_word.begin(),
                               lower_case_word.end(), [](char a, char b) { return lower(a) == b; });
@@ -87,14 +95,14 @@ class PatternMatcher final : public Matcher {
  public:
   PatternMatcher(pcre2_code* code, const Expression& expression, std::uint32_t group,
                  Conditions conditions)
-      : Matcher(stream_of(expression, conditions)),
+      : Matcher(watch_of(expression, conditions)),
         code_(code),
         width_max_(expression.price.width_max),
         beginning_(expression.beginning),
         group_(group),
         conditions_(std::move(conditions)) {
-    for (auto& word : conditions_.allow) word = lowered(word);
-    for (auto& word : conditions_.holds) word = lowered(word);
+    conditions_.allow = lowered_all(conditions_.allow);
+    conditions_.holds = lowered_all(conditions_.holds);
   }
 
   [[nodiscard]] Found find(std::string_view text, std::size_t from,
@@ -108,15 +116,28 @@ class PatternMatcher final : public Matcher {
   }
 
  private:
-  // A match that must hold a word is looked for where the word stands: every start from which the
-  // widest match reaches that far is a candidate, and no pattern is streamed.
-  static std::vector<StreamPattern> stream_of(const Expression& expression,
-                                              const Conditions& conditions) {
-    if (conditions.holds.empty()) return expression.stream;
-    std::vector<StreamPattern> words;
-    words.reserve(conditions.holds.size());
-    for (const auto& word : conditions.holds) words.push_back(literal_pattern(word, true));
-    return words;
+  // A match that must hold a word is looked for where the word stands, and what else each of the
+  // pattern's branches must hold; no pattern is streamed.
+  static Watch watch_of(const Expression& expression, const Conditions& conditions) {
+    if (conditions.holds.empty()) return {expression.stream, {{expression.price.width_max}}};
+    Watch watch;
+    for (const std::string& branch : expression.branches) {
+      std::vector<Clause> clauses = clauses_of(branch);
+      if (clauses.size() < kBranchClausesMax) clauses.push_back(lowered_all(conditions.holds));
+      // A second clause spares little where the first is as good as never there.
+      const bool rare = commonness(clauses.front()) < kRare;
+      clauses.resize(rare ? 1 : std::min(clauses.size(), kBranchClausesMax));
+      const auto number = static_cast<std::uint16_t>(watch.branches.size());
+      watch.branches.push_back({width_max_of(branch), static_cast<std::uint8_t>(clauses.size())});
+      for (std::size_t clause = 0; clause < clauses.size(); ++clause) {
+        for (const std::string& text : clauses[clause]) {
+          watch.stream.push_back(literal_pattern(text, true));
+          watch.stream.back().branch = number;
+          watch.stream.back().clause = static_cast<std::uint8_t>(clause);
+        }
+      }
+    }
+    return watch;
   }
 
   // Tries the starts where a match may begin. Those that are close together are tried in one call.
@@ -228,7 +249,7 @@ class ListMatcher final : public Matcher {
   enum class Words : std::uint8_t { whole_any_case, exact_bytes };
 
   ListMatcher(const std::vector<std::string>& entries, Words words)
-      : Matcher(patterns_of(entries, words)), words_(words) {
+      : Matcher(watch_of(entries, words)), words_(words) {
     for (const auto& entry : entries) {
       entries_.insert(words == Words::whole_any_case ? lowered(entry) : entry);
       lengths_.insert(entry.size());
@@ -247,14 +268,16 @@ class ListMatcher final : public Matcher {
   }
 
  private:
-  static std::vector<StreamPattern> patterns_of(const std::vector<std::string>& entries,
-                                                Words words) {
-    std::vector<StreamPattern> patterns;
-    patterns.reserve(entries.size());
+  static Watch watch_of(const std::vector<std::string>& entries, Words words) {
+    Watch watch;
+    std::uint32_t width_max = 0;
+    watch.stream.reserve(entries.size());
     for (const auto& entry : entries) {
-      patterns.push_back(literal_pattern(entry, words == Words::whole_any_case));
+      watch.stream.push_back(literal_pattern(entry, words == Words::whole_any_case));
+      width_max = std::max(width_max, watch.stream.back().width_max);
     }
-    return patterns;
+    watch.branches.push_back({width_max});
+    return watch;
   }
 
   [[nodiscard]] bool matches(std::string_view text, std::size_t begin, std::size_t length) const {

@@ -40,20 +40,27 @@ struct Conditions {
 /// One rule's way to find its text. Immutable; any number of threads may search with it.
 class Matcher {
  public:
-  explicit Matcher(std::vector<StreamPattern> stream) : stream_(std::move(stream)) {}
+  /// What Hyperscan looks for.
+  struct Watch {
+    std::vector<StreamPattern> stream;
+    std::vector<Branch> branches;
+  };
+
+  explicit Matcher(Watch watch) : watch_(std::move(watch)) {}
   Matcher(const Matcher&) = delete;
   Matcher& operator=(const Matcher&) = delete;
   virtual ~Matcher() = default;
 
-  /// What Hyperscan looks for: it reports at least every end of a match.
-  [[nodiscard]] const std::vector<StreamPattern>& stream() const noexcept { return stream_; }
+  /// Their ends say where a match may begin; see Branch.
+  [[nodiscard]] const std::vector<StreamPattern>& stream() const noexcept { return watch_.stream; }
+  [[nodiscard]] const std::vector<Branch>& branches() const noexcept { return watch_.branches; }
   /// The first match that begins in [from, until) of `text`, which holds kContextBytes before
   /// `from` unless the text begins there, and all the text that such a match can reach.
   [[nodiscard]] virtual Found find(std::string_view text, std::size_t from,
                                    std::size_t until) const = 0;
 
  private:
-  std::vector<StreamPattern> stream_;
+  Watch watch_;
 };
 
 /// Refuses as `invalid` a pattern PCRE2 refuses and a group that it does not have.

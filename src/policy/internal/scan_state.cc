@@ -9,6 +9,8 @@ namespace cordon::policy {
 namespace {
 
 constexpr std::uint64_t kForgetBytesMin = 1024;
+// A whole text is taken in pieces, so that what is noted of it is bounded.
+constexpr std::size_t kPieceBytes = std::size_t{64} * 1024;
 
 bool continues_char(char c) noexcept {
   return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
@@ -95,7 +97,9 @@ void ScanState::run_whole(std::string_view text, std::string* out) {
     take(limit + 1);
     if (!blocked_) exceed_hold();
   }
-  if (!blocked_) take(whole_.size() - fed_);
+  do {
+    if (!blocked_) take(std::min<std::size_t>(kPieceBytes, whole_.size() - fed_));
+  } while (!blocked_ && fed_ < whole_.size());
   if (blocked_) {
     release(Ended::no, released);
     return;
