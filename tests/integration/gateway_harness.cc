@@ -323,6 +323,9 @@ void GatewayHarness::script_backup(std::optional<sim::Scripted> scripted) {
 void GatewayHarness::behave(const sim::Behaviour& behaviour) {
   sim_thread_.call([&] { sim_->set_behaviour(behaviour); });
 }
+void GatewayHarness::behave_backup(const sim::Behaviour& behaviour) {
+  sim_thread_.call([&] { backup_->set_behaviour(behaviour); });
+}
 sim::Counts GatewayHarness::provider_counts() {
   sim::Counts counts;
   sim_thread_.call([&] { counts = sim_->counts(); });

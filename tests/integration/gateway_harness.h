@@ -89,6 +89,7 @@ class GatewayHarness {
   void script(std::optional<sim::Scripted> scripted);
   void script_backup(std::optional<sim::Scripted> scripted);
   void behave(const sim::Behaviour& behaviour);
+  void behave_backup(const sim::Behaviour& behaviour);
   [[nodiscard]] sim::Counts provider_counts();
   [[nodiscard]] sim::Counts backup_counts();
   [[nodiscard]] sim::LastRequest last_request();

@@ -63,10 +63,10 @@ case_what_is_done_about_failures_is_refused_where_it_means_nothing() {
   cat >"$file" <<'YAML'
 providers: [{name: p, base_url: 'http://127.0.0.1:1', breaker: {failure_percent: 0}}]
 YAML
-  expect 2 "1:82: found '0', expected" "$binary" config check "$file" || return 1
+  expect 10 "1:82: found '0', expected" "$binary" config check "$file" || return 1
   cat >"$file" <<'YAML'
 providers: [{name: p, base_url: 'http://127.0.0.1:1'}]
 routes: [{name: r, targets: [{provider: p, model: m, weight: 2}]}]
 YAML
-  expect 2 'found a weight, expected `choose: weighted` on its route' "$binary" config check "$file"
+  expect 10 'found a weight, expected `choose: weighted` on its route' "$binary" config check "$file"
 }
