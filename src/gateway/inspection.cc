@@ -44,14 +44,15 @@ policy::Decision decide(const policy::Engine& engine, policy::Part part, model::
   return without_redaction(std::move(decision));
 }
 
-/// The text that goes on with the one at `at`, past what else its own block holds; the end of the
-/// texts if none does.
+/// The text that goes on with the one at `at`, past what else its own block holds and, of the parts
+/// of messages, past other items; the end of the texts if none does.
 std::size_t find_next(std::span<const dialect::SlotText> texts, std::size_t at) {
   if (texts[at].whole) return texts.size();
   const dialect::Slot& slot = texts[at].slot;
   for (std::size_t next = at + 1; next < texts.size(); ++next) {
     if (goes_on(slot, texts[next].slot)) return next;
-    const bool beside = texts[next].slot.index == slot.index && texts[next].whole;
+    const bool beside = (texts[next].slot.index == slot.index && texts[next].whole) ||
+                        slot.field == dialect::Field::part_text;
     if (!beside) break;
   }
   return texts.size();
@@ -194,10 +195,10 @@ void inspect_answer(Inspection& into, const policy::Engine& engine, model::Mode 
                     const CommitContext& commit) {
   std::string passed;
   std::vector<const dialect::SlotText*> run;
-  const dialect::SlotText* last = nullptr;  // of the last run: what is not beside it is in it
+  std::vector<bool> taken;  // into a run that began before
   for (std::size_t at = 0; at < texts.size(); ++at) {
     const dialect::SlotText& text = texts[at];
-    if (last != nullptr && &text <= last && !text.whole) continue;
+    if (at < taken.size() && taken[at]) continue;
     const policy::Part part = part_of(text.slot.field);
     const std::size_t next = find_next(texts, at);
     if (next == texts.size()) {
@@ -209,8 +210,11 @@ void inspect_answer(Inspection& into, const policy::Engine& engine, model::Mode 
       continue;
     }
     run.assign({&text});
-    for (std::size_t i = next; i < texts.size(); i = find_next(texts, i)) run.push_back(&texts[i]);
-    last = run.back();
+    taken.resize(texts.size());
+    for (std::size_t i = next; i < texts.size(); i = find_next(texts, i)) {
+      run.push_back(&texts[i]);
+      taken[i] = true;
+    }
     inspect_run(into, engine, mode, run, splices, commit);
   }
   if (into.is_blocked()) {

@@ -81,11 +81,11 @@ Relayed run(std::string_view stream, std::size_t step,
     inspector.mark_delivered();
   }
   done.state = inspector.state();
+  done.next_number = inspector.next_number();
   if (done.state == StreamState::blocked) inspector.append_block_end(done.out);
   if (done.state != StreamState::open) inspector.append_terminal(done.out);
   done.result = inspector.finish();
   done.received = inspector.received_bytes();
-  done.next_number = inspector.next_number();
   return done;
 }
 
@@ -374,6 +374,9 @@ TEST(ResponsesStream, KeepsTheNumbersDenseForWhateverComesNext) {
   const Relayed relayed = run(stream.bytes(), 4096);
   EXPECT_TRUE(read(relayed.out).dense);
   EXPECT_EQ(relayed.next_number, 8U) << "seven events of the provider and one of our own";
+  Stream ended;
+  ended.item("output_text", {"fine"});
+  EXPECT_EQ(run(ended.end(), 4096).next_number, 8U);
   std::string bare = stream.bytes();
   for (auto from = bare.find(",\"sequence_number"); from != bare.npos;
        from = bare.find(",\"sequence_number")) {
@@ -461,6 +464,50 @@ TEST(ResponsesStream, BlocksWhatReachesAcrossPartsAndMessagesAtEveryCut) {
       99);
   EXPECT_EQ(redacted.state, StreamState::done) << "a match that ended is no match across";
   EXPECT_EQ(redacted.result.hits[0].count, 1U);
+}
+
+// However an answer comes, a secret in several messages blocks it; a whole one can still be
+// redacted where the match begins.
+TEST(ResponsesAnswers, AreOneTextAcrossPartsMessagesAndWhatStandsBetween) {
+  const auto answer = dialect::protocol_of(dialect::Surface::responses).make_answer();
+  const auto inspect = [&](const std::string& body, std::string& changed) {
+    EXPECT_TRUE(answer->parse(body)) << body;
+    Commitment commitment;
+    const Commitment::Key key{};
+    Inspection inspection;
+    std::vector<codec::Splice> splices;
+    inspect_answer(inspection, *engine(), model::Mode::standard, answer->texts(), splices,
+                   {&commitment, &key, "x"});
+    codec::sort_splices(splices);
+    changed.clear();
+    codec::append_spliced(changed, body, splices);
+    return inspection;
+  };
+  const auto with = [](std::string_view before, std::string_view between, std::string_view after) {
+    return fmt::format(
+        R"({{"output":[{{"type":"message","content":[{{"type":"output_text","text":{},)"
+        R"("annotations":[{{"title":"t"}}]}}]}},{{"type":"reasoning","summary":[{{"text":{}}}]}},)"
+        R"({{"type":"message","content":[{{"type":"output_text","text":{}}}]}}]}})",
+        json_text(before), json_text(between), json_text(after));
+  };
+  std::string changed;
+  for (const std::string_view words : {"xx SECRET-123456 yy", "xx 4111 1111 1111 1111 yy"}) {
+    for (std::size_t cut = 0; cut <= words.size(); ++cut) {
+      const auto inspection =
+          inspect(with(words.substr(0, cut), "thinking", words.substr(cut)), changed);
+      ASSERT_EQ(inspection.hits.size(), 1U) << words << cut;
+      EXPECT_EQ(inspection.hits[0].count, 1U);
+      EXPECT_EQ(inspection.scanned.bytes, words.size() + 9);
+      if (words.find("SECRET") != words.npos) {
+        EXPECT_TRUE(inspection.is_blocked()) << cut;
+      } else {
+        EXPECT_EQ(inspection.action, Action::redact);
+        EXPECT_EQ(changed.find("11"), std::string::npos) << changed;
+      }
+    }
+  }
+  EXPECT_TRUE(inspect(with("a", "SECRET-123456", "b"), changed).is_blocked())
+      << "what stands between is inspected too";
 }
 
 // However much an answer says, what it says again is inspected.

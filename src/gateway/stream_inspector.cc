@@ -116,6 +116,7 @@ StreamState StreamInspector::take_end(const codec::SseEvent& event, std::string&
   const StreamState repeated = take_repeats();
   released_at_end_ = released_ - before;
   if (repeated != StreamState::open) return repeated;
+  terminal_number_ = writer_->next_number();
   (void)append_part(event, terminal_);
   return part.kind() == EventKind::done ? StreamState::done : StreamState::failed;
 }
@@ -475,9 +476,14 @@ bool StreamInspector::finish_rest(std::string& out) {
   return true;
 }
 
+std::optional<std::uint64_t> StreamInspector::next_number() const {
+  return terminal_number_ ? terminal_number_ : writer_->next_number();
+}
+
 void StreamInspector::append_terminal(std::string& out) {
   if (state_ == StreamState::done || state_ == StreamState::failed) {
     out += terminal_;
+    terminal_number_.reset();
   } else {
     writer_->append_terminal(out);
   }

@@ -62,8 +62,8 @@ class StreamInspector {
   void append_block_end(std::string& out) { writer_->append_block_end(out); }
   /// Appends the terminal frame: the provider's, or after a block our own.
   void append_terminal(std::string& out);
-  /// Of the next frame, where the protocol numbers them.
-  [[nodiscard]] std::optional<std::uint64_t> next_number() const { return writer_->next_number(); }
+  /// Of the frame after those appended so far, where the protocol numbers them.
+  [[nodiscard]] std::optional<std::uint64_t> next_number() const;
   /// Everything appended so far has reached the client.
   void mark_delivered();
 
@@ -168,6 +168,7 @@ class StreamInspector {
   std::vector<codec::Splice> splices_;
   std::string settled_;
   std::string terminal_;  ///< as the provider sent it
+  std::optional<std::uint64_t> terminal_number_;
   dialect::Usage usage_;
   Inspection inspection_;
   std::uint64_t received_ = 0;
