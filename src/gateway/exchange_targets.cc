@@ -103,18 +103,18 @@ void Exchange::arrange(Order& order) {
   }
 }
 
-/// Each place goes to one of those left, by their weights.
+/// Each turn goes to one of those left, by their weights.
 void Exchange::draw_by_weight(Order& order) {
-  for (std::size_t place = 0; place + 1 < order.count; ++place) {
+  for (std::size_t turn = 0; turn + 1 < order.count; ++turn) {
     std::uint64_t all = 0;
-    for (std::size_t i = place; i < order.count; ++i) all += order.targets[i]->weight;
+    for (std::size_t i = turn; i < order.count; ++i) all += order.targets[i]->weight;
     std::uint64_t drawn = worker_.random.below(std::max<std::uint64_t>(all, 1));
-    std::size_t found = place;
+    std::size_t found = turn;
     while (found + 1 < order.count && drawn >= order.targets[found]->weight) {
       drawn -= order.targets[found++]->weight;
     }
-    std::swap(order.targets[place], order.targets[found]);
-    std::swap(order.ways[place], order.ways[found]);
+    std::swap(order.targets[turn], order.targets[found]);
+    std::swap(order.ways[turn], order.ways[found]);
   }
 }
 
