@@ -32,7 +32,7 @@ struct Listen {
 struct JournalConfig {
   std::uint64_t segment_bytes = 64ULL * 1024 * 1024;
   std::chrono::milliseconds lazy_window{10};  ///< longest a deferred entry waits for the disk
-  std::uint64_t queue_bytes_max = 16ULL * 1024 * 1024;
+  std::uint64_t queue_bytes_max = 64ULL * 1024 * 1024;
 };
 
 /// A provider, and where its key comes from: an environment variable, a file, or neither.

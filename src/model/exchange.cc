@@ -146,17 +146,17 @@ class Fields {
   }
 
   std::string text(std::string_view key) {
-    const codec::JsonValue value = object_.find(key);
+    const codec::JsonValue value = find(key);
     if (!value.is_string()) complain(key);
     return std::string(value.text());
   }
   std::string text_or_empty(std::string_view key) {
-    const codec::JsonValue value = object_.find(key);
+    const codec::JsonValue value = find(key);
     if (value && !value.is_string()) complain(key);
     return std::string(value.text());
   }
   std::uint64_t count(std::string_view key) {
-    const auto value = object_.find(key).integer();
+    const auto value = find(key).integer();
     if (!value || *value < 0) {
       complain(key);
       return 0;
@@ -166,7 +166,7 @@ class Fields {
   [[nodiscard]] bool has(std::string_view key) const { return bool(object_.find(key)); }
   std::uint64_t count_or_zero(std::string_view key) { return has(key) ? count(key) : 0; }
   bool boolean_or_false(std::string_view key) {
-    const codec::JsonValue value = object_.find(key);
+    const codec::JsonValue value = find(key);
     if (!value) return false;
     const auto found = value.boolean();
     if (!found) complain(key);
@@ -175,7 +175,7 @@ class Fields {
   /// A word out of a closed set, read by `parse`.
   template <class T, class Parse>
   void word(std::string_view key, T& out, Parse parse) {
-    const auto value = parse(object_.find(key).text());
+    const auto value = parse(find(key).text());
     if (value)
       out = *value;
     else
@@ -184,7 +184,7 @@ class Fields {
   /// Strings; empty when there is no such list.
   std::vector<std::string> texts_or_none(std::string_view key) {
     std::vector<std::string> texts;
-    const codec::JsonValue value = object_.find(key);
+    const codec::JsonValue value = find(key);
     if (value && !value.is_array()) complain(key);
     for (auto item = value.first(); item; item = item.next()) {
       if (!item.is_string()) complain(key);
@@ -192,9 +192,9 @@ class Fields {
     }
     return texts;
   }
-  Fields object(std::string_view key) { return Fields(object_.find(key), key); }
+  Fields object(std::string_view key) { return Fields(find(key), key); }
   codec::JsonValue list(std::string_view key) {
-    const codec::JsonValue value = object_.find(key);
+    const codec::JsonValue value = find(key);
     if (!value.is_array()) complain(key);
     return value;
   }
@@ -206,10 +206,18 @@ class Fields {
   }
 
  private:
+  /// Keys are read in the order in which they are written, so the next one is mostly it.
+  codec::JsonValue find(std::string_view key) {
+    const codec::JsonValue next = last_ ? last_.next() : object_.first();
+    const codec::JsonValue found = next && next.key() == key ? next : object_.find(key);
+    if (found) last_ = found;
+    return found;
+  }
   void complain(std::string_view key) {
     if (!problem_) problem_ = fmt::format("{}: '{}' is missing or mistyped", what_, key);
   }
   codec::JsonValue object_;
+  codec::JsonValue last_;
   std::string_view what_;
   std::optional<std::string> problem_;
 };
