@@ -302,8 +302,9 @@ class LiteralReader {
 
   // The byte that an escape stands for; nothing for a class or a place.
   std::optional<unsigned char> escaped_byte(char c) {
-    constexpr std::string_view kNames = "nrtfve";
-    constexpr std::string_view kBytes = "\n\r\t\f\v\x1B";
+    constexpr std::string_view kNames = "nrtfe";
+    constexpr std::string_view kBytes = "\n\r\t\f\x1B";
+    constexpr std::string_view kClasses = "dDwWsShHvV";
     if (c == 'x') {
       const std::string_view digits = pattern_.substr(at_, 2);
       const int high = digits.size() < 2 ? -1 : hex_value(static_cast<unsigned char>(digits[0]));
@@ -318,8 +319,10 @@ class LiteralReader {
     const std::size_t named = kNames.find(c);
     if (named != std::string_view::npos) return static_cast<unsigned char>(kBytes[named]);
     const auto byte = static_cast<unsigned char>(c);
-    if (is_letter(byte) || is_digit(byte)) return std::nullopt;
-    return byte;
+    if (!is_letter(byte) && !is_digit(byte)) return byte;
+    // Others take bytes of the pattern with them.
+    failed_ = failed_ || kClasses.find(c) == std::string_view::npos;
+    return std::nullopt;
   }
 
   Known escape() {
