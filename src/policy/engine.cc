@@ -34,9 +34,11 @@ tl::expected<void, CompileError> number_rules(
       core.rules.push_back(&rule);
       core.pack_of.push_back(pack.get());
       core.tokens.push_back(redaction_token(rule));
-      core.first_branch.push_back(static_cast<std::uint32_t>(core.rule_of.size()));
-      core.rule_of.insert(core.rule_of.end(), rule.matcher->branches().size(),
-                          static_cast<std::uint32_t>(core.rules.size() - 1));
+      core.first_branch.push_back(static_cast<std::uint32_t>(core.branches.size()));
+      const auto number = static_cast<std::uint32_t>(core.rules.size() - 1);
+      for (const Branch& branch : rule.matcher->branches()) {
+        core.branches.push_back({number, branch.width_max, branch.clauses, rule.views});
+      }
     }
   }
   if (core.rules.size() <= core.limits.rules_max) return {};

@@ -38,6 +38,14 @@ struct PartRules {
   bool may_hold_whole = false;  ///< some rule here is settled only at the end
 };
 
+/// One way in which a rule can match; see Branch.
+struct BranchOf {
+  std::uint32_t rule;
+  std::uint32_t width_max;
+  std::uint8_t clauses;
+  ViewSet views;
+};
+
 class EngineCore {
  public:
   std::vector<std::shared_ptr<const Rulepack>> packs;
@@ -45,7 +53,7 @@ class EngineCore {
   std::vector<const Rulepack*> pack_of;     ///< by number
   std::vector<std::string> tokens;          ///< by number: what stands for a redacted span
   std::vector<std::uint32_t> first_branch;  ///< by number: of its branches among those of all
-  std::vector<std::uint32_t> rule_of;       ///< by branch
+  std::vector<BranchOf> branches;           ///< of all rules
   std::vector<PackDigest> digests;
   std::array<PartRules, kPartCount> parts;
   Limits limits;

@@ -6,6 +6,9 @@
 #include <tuple>
 
 namespace cordon::policy {
+namespace {
+constexpr std::size_t kEndsUsual = 64;
+}  // namespace
 
 bool Lane::scan(std::string_view window, std::uint64_t base) {
   window_ = window;
@@ -29,22 +32,37 @@ void Lane::on_end(const Target& target, std::uint64_t end_in_scan) {
   // An end is reported again by a later scan. The last few are taken twice, because what follows
   // them was not here the first time.
   if (end + kContextBytes < scanned_) return;
-  const Rule& rule = *core_.rules[target.rule];
-  if ((rule.views & in(view_)) == 0) return;
   const std::uint32_t branch = core_.first_branch[target.rule] + target.branch;
-  ends_.push_back({branch, target.clause, end});
-  if (clauses_.empty()) clauses_.resize(core_.rule_of.size());
-  clauses_[branch] = static_cast<std::uint8_t>(clauses_[branch] | 1U << target.clause);
-  full_ = full_ || is_full(branch);
+  if ((core_.branches[branch].views & in(view_)) == 0) return;
+  if (youngest_.empty()) {
+    youngest_.resize(core_.branches.size());
+    ends_.reserve(kEndsUsual);
+  }
+  if (const std::uint32_t youngest = youngest_[branch][target.clause]; youngest != 0) {
+    Ends& ends = ends_[youngest - 1];
+    const std::uint64_t width = core_.branches[branch].width_max;
+    const bool joins =
+        width == Price::kUnbounded || (end <= ends.last + width && ends.first <= end + width);
+    if (joins) {
+      ends.first = std::min(ends.first, end);
+      ends.last = std::max(ends.last, end);
+      return;
+    }
+  }
+  ends_.push_back({branch, target.clause, end, end});
+  note_clause(static_cast<std::uint32_t>(ends_.size() - 1));
 }
 
-const Branch& Lane::shape_of(std::uint32_t branch) const {
-  const std::uint32_t rule = core_.rule_of[branch];
-  return core_.rules[rule]->matcher->branches()[branch - core_.first_branch[rule]];
+void Lane::note_clause(std::uint32_t place) {
+  const Ends& ends = ends_[place];
+  youngest_[ends.branch][ends.clause] = place + 1;
+  full_ = full_ || is_full(ends.branch);
 }
 
 bool Lane::is_full(std::uint32_t branch) const {
-  return clauses_[branch] == (1U << shape_of(branch).clauses) - 1U;
+  const Youngest& youngest = youngest_[branch];
+  const auto has = [](std::uint32_t place) { return place != 0; };
+  return std::all_of(youngest.begin(), youngest.begin() + core_.branches[branch].clauses, has);
 }
 
 void Lane::note_settled(const Plan& plan, Ended ended) {
@@ -69,18 +87,18 @@ void Lane::settle(const Plan& plan, Ended ended, std::vector<Match>& into) {
   note_settled(plan, ended);
   if (ends_.empty()) return;
   if (full_) {
-    std::sort(ends_.begin(), ends_.end(), [](const End& a, const End& b) {
-      return std::tie(a.branch, a.clause, a.at) < std::tie(b.branch, b.clause, b.at);
+    std::sort(ends_.begin(), ends_.end(), [](const Ends& a, const Ends& b) {
+      return std::tie(a.branch, a.clause, a.first) < std::tie(b.branch, b.clause, b.first);
     });
     thread_local std::vector<Starts> starts;
     starts.clear();
     std::uint32_t rule = 0;
     for (auto at = ends_.begin(); at != ends_.end();) {
-      const auto next =
-          std::find_if(at, ends_.end(), [&](const End& end) { return end.branch != at->branch; });
+      const auto next = std::find_if(at, ends_.end(),
+                                     [&](const Ends& ends) { return ends.branch != at->branch; });
       if (is_full(at->branch)) {
-        if (core_.rule_of[at->branch] != rule) settle_rule(rule, starts, into);
-        rule = core_.rule_of[at->branch];
+        if (core_.branches[at->branch].rule != rule) settle_rule(rule, starts, into);
+        rule = core_.branches[at->branch].rule;
         add_starts({at, next}, starts);
       }
       at = next;
@@ -91,8 +109,8 @@ void Lane::settle(const Plan& plan, Ended ended, std::vector<Match>& into) {
 }
 
 /// The starts from which a match of the branch of these ends, sorted, reaches one of each clause.
-void Lane::add_starts(std::span<const End> ends, std::vector<Starts>& into) const {
-  const std::uint64_t width = shape_of(ends.front().branch).width_max;
+void Lane::add_starts(std::span<const Ends> ends, std::vector<Starts>& into) const {
+  const std::uint64_t width = core_.branches[ends.front().branch].width_max;
   thread_local std::vector<Starts> all;
   thread_local std::vector<Starts> some;
   thread_local std::vector<Starts> both;
@@ -101,12 +119,12 @@ void Lane::add_starts(std::span<const End> ends, std::vector<Starts>& into) cons
     const std::uint8_t clause = at->clause;
     some.clear();
     for (; at != ends.end() && at->clause == clause; ++at) {
-      const std::uint64_t begin =
-          width == Price::kUnbounded || width >= at->at ? 0 : at->at - width;
+      const bool all_before = width == Price::kUnbounded || width >= at->first;
+      const std::uint64_t begin = all_before ? 0 : at->first - width;
       if (!some.empty() && begin <= some.back().end) {
-        some.back().end = at->at;
+        some.back().end = std::max(some.back().end, at->last);
       } else {
-        some.push_back({begin, at->at});
+        some.push_back({begin, at->last});
       }
     }
     if (clause == 0) {
@@ -161,26 +179,25 @@ void Lane::settle_rule(std::uint32_t number, std::vector<Starts>& starts,
 
 /// Drops the ends that only starts which are done with can reach.
 void Lane::forget_settled() {
-  const auto done = [&](const End& end) {
-    return end.at <= settled(*core_.rules[core_.rule_of[end.branch]]).until;
-  };
-  if (std::erase_if(ends_, done) > 0) note_clauses();
+  std::erase_if(ends_, [&](const Ends& ends) {
+    return ends.last <= settled(*core_.rules[core_.branches[ends.branch].rule]).until;
+  });
+  note_clauses();
 }
 
 void Lane::note_clauses() {
   full_ = false;
-  std::fill(clauses_.begin(), clauses_.end(), std::uint8_t{0});
-  for (const End& end : ends_) {
-    clauses_[end.branch] = static_cast<std::uint8_t>(clauses_[end.branch] | 1U << end.clause);
-    full_ = full_ || is_full(end.branch);
+  std::fill(youngest_.begin(), youngest_.end(), Youngest{});
+  for (std::size_t place = 0; place < ends_.size(); ++place) {
+    note_clause(static_cast<std::uint32_t>(place));
   }
 }
 
 void Lane::forget_whole() {
-  const auto of_whole = [&](const End& end) {
-    return core_.rules[core_.rule_of[end.branch]]->hold_whole;
-  };
-  if (std::erase_if(ends_, of_whole) > 0) note_clauses();
+  std::erase_if(ends_, [&](const Ends& ends) {
+    return core_.rules[core_.branches[ends.branch].rule]->hold_whole;
+  });
+  note_clauses();
 }
 
 }  // namespace cordon::policy

@@ -5,15 +5,15 @@
 #pragma once
 
 #include "policy/internal/engine_core.h"
+#include "policy/internal/expression.h"
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
 
 namespace cordon::policy {
-
-struct Branch;
 
 class Lane final : private EndSink {
  public:
@@ -53,12 +53,16 @@ class Lane final : private EndSink {
   [[nodiscard]] std::uint64_t size() const noexcept { return base_ + window_.size(); }
 
  private:
-  /// Where a stream pattern of a clause ended.
-  struct End {
+  /// Where stream patterns of a clause ended: the first place and the last of some that are no
+  /// further apart than the branch is wide, so that the starts they may have are one range.
+  struct Ends {
     std::uint32_t branch;  // among those of all rules
     std::uint8_t clause;
-    std::uint64_t at;
+    std::uint64_t first;
+    std::uint64_t last;
   };
+  /// The youngest of a branch's ends, by clause: its place in ends_ and one; 0 for none.
+  using Youngest = std::array<std::uint32_t, kBranchClausesMax>;
   /// Starts that may begin a match.
   struct Starts {
     std::uint64_t begin;
@@ -78,9 +82,9 @@ class Lane final : private EndSink {
   void on_end(const Target& target, std::uint64_t end) override;
   void note_settled(const Plan& plan, Ended ended);
   [[nodiscard]] const Settled& settled(const Rule& rule) const;
-  [[nodiscard]] const Branch& shape_of(std::uint32_t branch) const;
+  void note_clause(std::uint32_t place);
   [[nodiscard]] bool is_full(std::uint32_t branch) const;
-  void add_starts(std::span<const End> ends, std::vector<Starts>& into) const;
+  void add_starts(std::span<const Ends> ends, std::vector<Starts>& into) const;
   void settle_rule(std::uint32_t rule, std::vector<Starts>& starts, std::vector<Match>& into);
   void forget_settled();
   void note_clauses();
@@ -94,8 +98,8 @@ class Lane final : private EndSink {
   std::uint64_t base_ = 0;
   std::uint64_t scanned_ = 0;            // bytes below this have been scanned
   std::uint64_t scan_base_ = 0;          // position of the first byte of the scan that runs
-  std::vector<End> ends_;                // that some start not yet settled may reach
-  std::vector<std::uint8_t> clauses_;    // by branch: of which ends_ has one, as bits; may be empty
+  std::vector<Ends> ends_;               // that some start not yet settled may reach
+  std::vector<Youngest> youngest_;       // by branch; empty until the first end
   bool full_ = false;                    // some branch has one of each
   std::vector<LastMatch> last_matches_;  // one for each rule that had a match
   Settled acting_, watching_, whole_;
