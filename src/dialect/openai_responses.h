@@ -87,6 +87,7 @@ class ResponsesWriter final : public StreamWriter {
     std::string text;
     bool whole = false;  ///< not in pieces
     bool ended = false;
+    bool full = false;  ///< `text` is only its beginning
   };
   struct Item {
     std::uint32_t index = 0;

@@ -202,9 +202,10 @@ Status ResponsesEvent::read(std::string_view name, std::string_view data,
     kind_ = EventKind::error;
     return {};
   }
-  if (!type.starts_with("response.")) return {};
+  constexpr std::string_view kPrefix = "response.";
   kind_ = EventKind::part;
-  CORDON_CHECK(read_typed(type.substr(9)));
+  CORDON_CHECK(type.starts_with(kPrefix) ? read_typed(type.substr(kPrefix.size()))
+                                         : read_unknown());
   for (SlotText& text : texts_) text.repeats = text.repeats || kind_ != EventKind::part;
   return {};
 }

@@ -111,15 +111,17 @@ bool ResponsesWriter::keep(std::size_t bytes) {
 }
 
 void ResponsesWriter::note_text(const Slot& slot, std::string_view text) {
-  if (text.empty() || !keep(text.size())) return;
-  const auto found = std::find_if(said_.rbegin(), said_.rend(), [&](const Said& said) {
-    return said.slot == slot && !said.whole;
-  });
-  if (found != said_.rend()) {
-    found->text += text;
-  } else if (said_.size() < kSaidMax) {
-    said_.push_back({slot, std::string(text)});
+  if (text.empty()) return;
+  auto found = std::find_if(said_.rbegin(), said_.rend(),
+                            [&](const Said& said) { return said.slot == slot && !said.whole; });
+  if (found == said_.rend()) {
+    if (said_.size() == kSaidMax) return;
+    said_.push_back({slot, {}});
+    found = said_.rbegin();
   }
+  // What is kept is a beginning, never pieces with something missing between them.
+  found->full = found->full || !keep(text.size());
+  if (!found->full) found->text += text;
 }
 
 void ResponsesWriter::note_whole(const Slot& slot, std::string_view text) {

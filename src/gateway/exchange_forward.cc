@@ -16,6 +16,7 @@ using model::End;
 /// stays here: credentials, cookies, addresses, our own labels.
 constexpr std::array<std::string_view, 4> kForwarded = {"accept", "traceparent", "tracestate",
                                                         "user-agent"};
+constexpr std::string_view kJsonType = "application/json";
 constexpr std::size_t kErrorBytesMax = 64 * 1024;
 
 bool is_type(std::string_view content_type, std::string_view wanted) noexcept {
@@ -149,6 +150,9 @@ net::Task<Exchange::Tried> Exchange::take_answer(net::ClientExchange& answer) {
   const bool ours = head.status == 401 || head.status == 403 || head.status == 407;
   const bool answered = (head.status >= 200 && head.status < 300) ||
                         (head.status >= 400 && head.status < 500 && !ours);
+  // A guard before the provider may object to what one caller wrote, and says so in a page.
+  const bool guarded = head.status == 403 && !is_type(head.header("content-type"), kJsonType);
+  if (guarded) close_attempt();
   if (!answered) co_return failed(Attempt::failed, Problem::upstream_error);
   if (is_encoded(head)) co_return failed(Attempt::failed, Problem::upstream_unreadable);
   if (head.status >= 400) co_return co_await relay_error(answer);
@@ -165,6 +169,8 @@ net::Task<Exchange::Tried> Exchange::relay_whole(net::ClientExchange& answer) {
   upstream_spent_ += worker_.clock.mono() - began;
   if (interrupted()) co_return Tried::next;
   if (!body && body.error().code == Errc::exhausted) {
+    // Longer than we read is no failure of the target's.
+    close_attempt();
     co_return failed(Attempt::failed, Problem::upstream_unreadable);
   }
   if (!body) co_return failed_reading(began, pool_->provider.timeouts.idle);
@@ -232,7 +238,11 @@ net::Task<Exchange::Tried> Exchange::relay_error(net::ClientExchange& answer) {
   if (!body) co_return failed_reading(began, pool_->provider.timeouts.idle);
   codec::JsonIndex index;
   const bool readable = index.parse(*body) && index.root().find("error").is_object();
-  if (!readable) co_return failed(Attempt::failed, Problem::upstream_error);
+  if (!readable) {
+    // Whatever its form, it is an objection to this request.
+    close_attempt();
+    co_return failed(Attempt::failed, Problem::upstream_error);
+  }
   // The caller's own fault: it says nothing of the target, but that it is there.
   if (trial_.pass == Pass::usual) close_attempt();
   end_attempt(Attempt::answered);

@@ -75,7 +75,9 @@ net::Task<bool> Exchange::begin_stream() {
   headers_.push_back({"content-type", "text/event-stream; charset=utf-8"});
   headers_.push_back({"cache-control", "no-cache"});
   note_working();
-  co_return client_.begin(200, headers_).has_value();
+  if (client_.begin(200, headers_)) co_return true;
+  if (!killed_) gone_ = true;
+  co_return false;
 }
 
 net::Task<bool> Exchange::send_frames(std::string_view frames, StreamInspector& inspector) {
@@ -167,6 +169,7 @@ net::Task<Exchange::Tried> Exchange::end_relay(StreamInspector& inspector, Attem
     trial_.used = inspector.usage();
     const Tried next = failed(how, problem);
     if (ruling_.route->on_cut == model::OnCut::next_target) co_return next;
+    take_stream_result(inspector);
     co_await end_broken(last_end_, problem);
     co_return Tried::ended;
   }

@@ -46,9 +46,11 @@ net::Task<void> Exchange::forward() {
     const auto wait = wait_to_retry(order);
     if (!wait) continue;
     const MonoTime began = worker_.clock.mono();
-    (void)co_await net::sleep(worker_.scope, *wait, &client_.cancel());
+    const Status slept = co_await net::sleep(worker_.scope, *wait, &client_.cancel());
     upstream_spent_ += worker_.clock.mono() - began;
     if (interrupted()) co_return co_await end_interrupted();
+    // The node stops: nothing is asked again.
+    if (!slept) break;
   }
   if (open_for_ && last_problem_ == Problem::upstream_unavailable) {
     retry_after_ = std::to_string(
@@ -226,8 +228,10 @@ Exchange::Tried Exchange::failed_reading(MonoTime since, milliseconds limit) {
 }
 
 void Exchange::end_attempt(Attempt how) {
+  if (trial_.target == nullptr) return;  // it has ended before
   worker_.counters.attempts[static_cast<std::size_t>(how)].add();
   if (how != Attempt::answered || !end_.tried.empty()) list_attempt(how);
+  trial_.target = nullptr;
   if (trial_.pass == Pass::refused) return;
   const MonoTime now = worker_.loop.now();
   if (how == Attempt::answered) {

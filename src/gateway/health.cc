@@ -213,9 +213,10 @@ microseconds TargetHealth::latency_to_compare(MonoTime now) noexcept {
   std::int64_t measured = measured_us_.load(std::memory_order_relaxed);
   const std::int64_t window = duration_cast<microseconds>(breaker_.window).count();
   const bool fresh = measured != 0 && micros(now) - measured < window;
-  if (fresh) return microseconds(known);
-  const bool first = measured_us_.compare_exchange_strong(measured, micros(now));
-  return microseconds(first ? 0 : known);
+  const bool first = !fresh && measured_us_.compare_exchange_strong(measured, micros(now));
+  if (first) return microseconds(0);
+  // Whoever was told first is measuring; until then it is the last choice of all others.
+  return known == 0 ? microseconds::max() : microseconds(known);
 }
 
 Standing TargetHealth::standing(MonoTime now) const noexcept {

@@ -169,6 +169,8 @@ TEST(TargetHealth, GivesRetriesAsAShareOfWhatWasAskedLately) {
 TEST(TargetHealth, ComparesLatenciesAndLetsOneCallerMeasureAStaleOne) {
   Target target;
   EXPECT_EQ(target.health.latency_to_compare(target.now), 0us) << "not measured";
+  EXPECT_EQ(target.health.latency_to_compare(target.now), std::chrono::microseconds::max())
+      << "somebody else measures, and may never succeed";
   target.health.note_latency(1000us, target.now);
   EXPECT_EQ(target.health.latency_to_compare(target.now), 1000us);
   target.health.note_latency(1800us, target.now);

@@ -353,6 +353,16 @@ TEST(ResponsesStream, InspectsWhatOnlyTheLaterEventsSay) {
   }
 }
 
+TEST(ResponsesStream, InspectsEventsOfNoKnownFamily) {
+  for (const std::string_view data :
+       {R"({"type":"output_text.delta","delta":"a SECRET-123456 b"})",
+        R"({"delta":"a SECRET-123456 b"})", R"({"type":"x","text":["SECRET-123456"]})"}) {
+    const Relayed done = run(fmt::format("data: {}\n\n", data), 1'000);
+    EXPECT_EQ(done.state, StreamState::blocked) << data;
+    EXPECT_EQ(done.out.find("SECRET"), std::string::npos) << done.out;
+  }
+}
+
 TEST(ResponsesStream, CountsAWarningOnceAndAnotherTextAgain) {
   Stream stream;
   const Relayed once = run(stream.item("output_text", {"WARN-", "123"}).end(), 4096);

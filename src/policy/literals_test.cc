@@ -54,8 +54,9 @@ TEST(PolicyLiterals, LeaveOutWhatMayBeMissingAndWhatIsEverywhere) {
 }
 
 TEST(PolicyLiterals, AreNoneForWhatIsNotKnown) {
-  for (const std::string_view pattern : {"a{", "(abc", "[[:alpha:]]abc", "a**", "[abc", "abc\\",
-                                         "abc\\012", "abc\\cAdef", "abc\\x{41}", "abc\\o{101}"}) {
+  for (const std::string_view pattern :
+       {"a{", "(abc", "[[:alpha:]]abc", "a**", "[abc", "abc\\", "abc\\012", "abc\\cAdef",
+        "abc\\x{41}", "abc\\o{101}", "[\\Qa]bcdef[\\Ec]xyz", "[\\012]abc"}) {
     EXPECT_EQ(clauses_of(pattern), Clauses()) << pattern;
   }
 }

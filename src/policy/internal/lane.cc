@@ -85,7 +85,9 @@ const Lane::Settled& Lane::settled(const Rule& rule) const {
 
 void Lane::settle(const Plan& plan, Ended ended, std::vector<Match>& into) {
   note_settled(plan, ended);
-  if (ends_.empty()) return;
+  const bool none = acting_.from == acting_.until && watching_.from == watching_.until &&
+                    whole_.from == whole_.until;
+  if (ends_.empty() || none) return;
   if (full_) {
     std::sort(ends_.begin(), ends_.end(), [](const Ends& a, const Ends& b) {
       return std::tie(a.branch, a.clause, a.first) < std::tie(b.branch, b.clause, b.first);
