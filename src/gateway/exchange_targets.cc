@@ -95,6 +95,7 @@ void Exchange::arrange(Order& order) {
         std::swap(order.ways[k], order.ways[k - 1]);
       }
     }
+    if (latency[0].count() == 0) order.ways[0]->health->begin_measuring(now);
   }
   const std::uint32_t share = order.ways[0]->health->share_percent(now);
   if (share < 100 && worker_.random.below(100) >= share) {

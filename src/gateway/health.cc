@@ -208,15 +208,17 @@ void TargetHealth::note_latency(microseconds took, MonoTime now) noexcept {
   measured_us_.store(micros(now), std::memory_order_relaxed);
 }
 
-microseconds TargetHealth::latency_to_compare(MonoTime now) noexcept {
+microseconds TargetHealth::latency_to_compare(MonoTime now) const noexcept {
   const std::int64_t known = latency_us_.load(std::memory_order_relaxed);
-  std::int64_t measured = measured_us_.load(std::memory_order_relaxed);
+  const std::int64_t measured = measured_us_.load(std::memory_order_relaxed);
   const std::int64_t window = duration_cast<microseconds>(breaker_.window).count();
-  const bool fresh = measured != 0 && micros(now) - measured < window;
-  const bool first = !fresh && measured_us_.compare_exchange_strong(measured, micros(now));
-  if (first) return microseconds(0);
-  // Whoever was told first is measuring; until then it is the last choice of all others.
+  if (measured == 0 || micros(now) - measured >= window) return microseconds(0);
+  // Somebody is measuring; until then it is the last choice of all others.
   return known == 0 ? microseconds::max() : microseconds(known);
+}
+
+void TargetHealth::begin_measuring(MonoTime now) noexcept {
+  measured_us_.store(micros(now), std::memory_order_relaxed);
 }
 
 Standing TargetHealth::standing(MonoTime now) const noexcept {

@@ -65,9 +65,11 @@ class TargetHealth {
   [[nodiscard]] std::uint32_t share_percent(MonoTime now) const noexcept;
 
   void note_latency(std::chrono::microseconds took, MonoTime now) noexcept;
-  /// To be compared with other targets'. 0 if it was not measured within a window: then one
-  /// caller alone is told so, and is expected to measure.
-  [[nodiscard]] std::chrono::microseconds latency_to_compare(MonoTime now) noexcept;
+  /// To be compared with other targets'. 0 if nobody has measured it, or begun to, within a
+  /// window; the largest there is while somebody measures it for the first time.
+  [[nodiscard]] std::chrono::microseconds latency_to_compare(MonoTime now) const noexcept;
+  /// Whoever was told 0 and asks it says so, so that others do not do the same.
+  void begin_measuring(MonoTime now) noexcept;
 
   [[nodiscard]] Standing standing(MonoTime now) const noexcept;
   [[nodiscard]] const model::Breaker& breaker() const noexcept { return breaker_; }
