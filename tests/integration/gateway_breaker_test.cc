@@ -100,7 +100,7 @@ TEST(GatewayBreaker, CountsNoFaultOfTheCallers) {
 
 TEST(GatewayBreaker, ComesBackByProbes) {
   GatewayHarness harness;
-  make_quick(harness, 200ms);
+  make_quick(harness, 700ms);
   behave(harness, sim::Scenario::error_500);
   for (int i = 0; i < 4; ++i) EXPECT_EQ(harness.chat(body("support")).status, 502);
   EXPECT_EQ(harness.chat(body("support")).status, 503);
@@ -235,7 +235,7 @@ TEST(GatewayChoice, PrefersTheTargetThatAnswersSoonest) {
     for (model::Route& route : next.routes) route.choice = model::Choice::least_latency;
   });
   sim::Behaviour slow;
-  slow.first_delay = 60ms;
+  slow.first_delay = 500ms;
   harness.behave(slow);
   for (int i = 0; i < 30; ++i) EXPECT_EQ(harness.chat(body("two")).status, 200);
   EXPECT_GE(harness.provider_counts().completions, 1U) << "it was measured";

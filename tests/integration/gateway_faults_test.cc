@@ -33,8 +33,8 @@ class Faults : public testing::TestWithParam<Way> {
   }
   static HarnessOptions options() {
     HarnessOptions options;
-    options.timeouts.first_byte = 300ms;
-    options.timeouts.idle = 300ms;
+    options.timeouts.first_byte = 500ms;
+    options.timeouts.idle = 500ms;
     return options;
   }
 
