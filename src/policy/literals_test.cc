@@ -104,7 +104,7 @@ class PatternMaker {
       for (std::size_t i = 0; i < kTexts; ++i) {
         const auto [least, most] = kCounts[kind];
         // One of the part's texts each time: what a repeat takes may differ.
-        for (std::uint32_t n = least + dice_() % (most - least + 1); n > 0; --n) {
+        for (std::size_t n = least + dice_() % (most - least + 1); n > 0; --n) {
           made.texts[i] += part.texts[dice_() % kTexts];
         }
       }

@@ -16,6 +16,7 @@ using Bytes = std::bitset<256>;
 constexpr std::size_t kProductMax = 48;
 constexpr std::size_t kTextBytesMax = 24;
 constexpr std::size_t kClassBytesMax = 4;
+constexpr int kRangeMax = 2 * kClassBytesMax;
 constexpr std::size_t kClausesMax = 8;
 constexpr std::uint32_t kRepeatsMax = 4;
 // A clause that so much of ordinary text holds spares nothing.
@@ -351,7 +352,7 @@ class LiteralReader {
       if (!range) continue;
       ++at_;
       const auto high = member();
-      wide = wide || !high || *high < *low || *high - *low > 2 * kClassBytesMax;
+      wide = wide || !high || *high < *low || *high > *low + kRangeMax;
       for (std::size_t c = *low; !wide && c <= *high; ++c) {
         bytes.set(static_cast<unsigned char>(lower(static_cast<unsigned char>(c))));
       }
