@@ -188,6 +188,7 @@ Status ResponsesEvent::read(std::string_view name, std::string_view data,
   // Some providers also end as chat completions do; the answer has its end without it.
   if (data == "[DONE]") return index_.parse("null");
   CORDON_CHECK(index_.parse(data, limits));
+  if (!root().is_object()) return unreadable("an event");
   const JsonValue type_value = root().find("type");
   // Some clients go by the name and some by the type, so they must not say different things.
   if (type_value && !type_value.is_string()) return unreadable("type");

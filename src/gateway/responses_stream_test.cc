@@ -363,6 +363,31 @@ TEST(ResponsesStream, InspectsEventsOfNoKnownFamily) {
   }
 }
 
+TEST(ResponsesStream, LetsNothingPassThatIsNoEvent) {
+  for (const std::string_view data : {R"("SECRET-123456")", R"(["SECRET-123456"])", "7"}) {
+    const Relayed done = run(fmt::format("data: {}\n\n", data), 1'000);
+    EXPECT_EQ(done.state, StreamState::unreadable) << data;
+    EXPECT_EQ(done.out.find("SECRET"), std::string::npos) << done.out;
+  }
+}
+
+// A text too long to be kept is told again as far as it was kept, never with a piece missing.
+TEST(ResponsesStream, KeepsOnlyTheBeginningOfATextThatIsTooLong) {
+  const std::string first(900'000, 'x');
+  const std::string second(200'000, 'y');
+  Stream stream;
+  stream.item("output_text", {first, second, "short", " SECRET-123456"});
+  const Relayed done = run(stream.end(), 65'536);
+  ASSERT_EQ(done.state, StreamState::blocked);
+  const std::size_t ended = done.out.find("response.output_text.done");
+  ASSERT_NE(ended, std::string::npos);
+  const std::size_t begin = done.out.find("\"text\":\"", ended) + 8;
+  const std::string_view text =
+      std::string_view(done.out).substr(begin, done.out.find('"', begin) - begin);
+  EXPECT_GT(text.size(), 800'000U);
+  EXPECT_EQ(text.find_first_not_of('x'), text.npos) << "nothing behind what was left out";
+}
+
 TEST(ResponsesStream, CountsAWarningOnceAndAnotherTextAgain) {
   Stream stream;
   const Relayed once = run(stream.item("output_text", {"WARN-", "123"}).end(), 4096);

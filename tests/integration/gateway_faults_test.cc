@@ -298,7 +298,10 @@ TEST_P(Faults, ACutBeforeTheFirstTextIsMendedByTheNextTargetUnlessTheRouteSaysEr
   const auto told = ask(two());
   EXPECT_EQ(told.status, 502);
   EXPECT_EQ(code_of(told), "upstream_cut");
-  EXPECT_EQ(end().attempts, 1U);
+  const auto refused = end();
+  EXPECT_EQ(refused.attempts, 1U);
+  EXPECT_EQ(refused.tried.size(), 1U) << "listed once";
+  EXPECT_EQ(refused.released_bytes, 0U);
 }
 
 TEST_P(Faults, A400OfTheCallersOwnIsPassedOnAndAskedOnce) {

@@ -88,7 +88,8 @@ void Lane::settle(const Plan& plan, Ended ended, std::vector<Match>& into) {
   const bool none = acting_.from == acting_.until && watching_.from == watching_.until &&
                     whole_.from == whole_.until;
   if (ends_.empty() || none) return;
-  if (full_) {
+  const bool sorts = full_;
+  if (sorts) {
     std::sort(ends_.begin(), ends_.end(), [](const Ends& a, const Ends& b) {
       return std::tie(a.branch, a.clause, a.first) < std::tie(b.branch, b.clause, b.first);
     });
@@ -107,7 +108,7 @@ void Lane::settle(const Plan& plan, Ended ended, std::vector<Match>& into) {
     }
     settle_rule(rule, starts, into);
   }
-  forget_settled();
+  if (forget_settled() || sorts) note_clauses();
 }
 
 /// The starts from which a match of the branch of these ends, sorted, reaches one of each clause.
@@ -179,12 +180,12 @@ void Lane::settle_rule(std::uint32_t number, std::vector<Starts>& starts,
   }
 }
 
-/// Drops the ends that only starts which are done with can reach.
-void Lane::forget_settled() {
-  std::erase_if(ends_, [&](const Ends& ends) {
+/// Drops the ends that only starts which are done with can reach; true if there were some.
+bool Lane::forget_settled() {
+  const auto done = [&](const Ends& ends) {
     return ends.last <= settled(*core_.rules[core_.branches[ends.branch].rule]).until;
-  });
-  note_clauses();
+  };
+  return std::erase_if(ends_, done) > 0;
 }
 
 void Lane::note_clauses() {

@@ -86,7 +86,7 @@ class Lane final : private EndSink {
   [[nodiscard]] bool is_full(std::uint32_t branch) const;
   void add_starts(std::span<const Ends> ends, std::vector<Starts>& into) const;
   void settle_rule(std::uint32_t rule, std::vector<Starts>& starts, std::vector<Match>& into);
-  void forget_settled();
+  [[nodiscard]] bool forget_settled();
   void note_clauses();
 
   const EngineCore& core_;
