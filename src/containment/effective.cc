@@ -88,6 +88,7 @@ void Effective::index_measure(const MeasureInForce& measure) {
   if (measure.measure == Measure::rollback) return;  // it chose the routes already
   const bool stop = is_stop(measure);
   if (stop) stops_.push_back(&measure);
+  if (stop && measure.scope.named(Dimension::flag)) flag_stops_.push_back(&measure);
   if (const std::string* tenant = insists_on(measure, Dimension::tenant)) {
     const auto found = tenants_.find(*tenant);
     if (found == tenants_.end()) return;
@@ -215,16 +216,25 @@ std::optional<Forbidden> Effective::forbids(const Place& place) const noexcept {
   return Forbidden{stop->id, why(*stop)};
 }
 
-bool Effective::flag_enabled(std::string_view flag, const Place& asked) const noexcept {
+const model::Flag* Effective::flag(std::string_view name) const noexcept {
   const auto& flags = generation_->flags;
   const auto found = std::find_if(flags.begin(), flags.end(),
-                                  [flag](const model::Flag& each) { return each.name == flag; });
-  if (found == flags.end() || !found->enabled) return false;
+                                  [name](const model::Flag& each) { return each.name == name; });
+  return found == flags.end() ? nullptr : &*found;
+}
+
+std::optional<Forbidden> Effective::forbids_flag(const model::Flag& flag,
+                                                 const Place& asked) const noexcept {
   Place place = asked;
-  place.flags = {&found->name, 1};
-  return std::none_of(stops_.begin(), stops_.end(), [&place](const MeasureInForce* stop) {
-    return stop->scope.named(Dimension::flag) && stop->scope.covers(place);
-  });
+  place.flags = {&flag.name, 1};
+  const MeasureInForce* const stop = first_covering(flag_stops_, place);
+  if (stop == nullptr) return std::nullopt;
+  return Forbidden{stop->id, why(*stop)};
+}
+
+bool Effective::flag_enabled(std::string_view name, const Place& place) const noexcept {
+  const model::Flag* const known = flag(name);
+  return known != nullptr && known->enabled && !forbids_flag(*known, place);
 }
 
 }  // namespace cordon::containment

@@ -70,6 +70,12 @@ class Effective {
   [[nodiscard]] std::optional<Forbidden> forbids(const model::Place& place) const noexcept;
   /// False when nothing can be forbidden.
   [[nodiscard]] bool stops_anything() const noexcept { return !stops_.empty(); }
+  /// Null when no flag of this name is configured.
+  [[nodiscard]] const model::Flag* flag(std::string_view name) const noexcept;
+  /// The switch or lockdown in force that names the flag and covers `place`, whose own flags are
+  /// ignored.
+  [[nodiscard]] std::optional<Forbidden> forbids_flag(const model::Flag& flag,
+                                                      const model::Place& place) const noexcept;
   /// False when the flag is unknown or configured off, or a switch in force names it.
   [[nodiscard]] bool flag_enabled(std::string_view flag, const model::Place& place) const noexcept;
 
@@ -107,6 +113,7 @@ class Effective {
   std::unordered_map<std::string_view, TenantIndex> tenants_;
   std::vector<KeyIndex> keys_;  ///< sorted by digest
   Measures stops_;              ///< all of them
+  Measures flag_stops_;         ///< those that name a flag
 };
 
 }  // namespace cordon::containment

@@ -211,6 +211,10 @@ TEST(Effective, TurnsAFlagOffInTheSwitchsScopeOnly) {
   EXPECT_FALSE(effective->flag_enabled("agent", at("support", "acme")));
   EXPECT_TRUE(effective->flag_enabled("agent", at("support", "beta")));
   EXPECT_TRUE(effective->flag_enabled("agent", at("sales", "beta")));
+  ASSERT_NE(effective->flag("agent"), nullptr);
+  EXPECT_EQ(effective->flag("unheard-of"), nullptr);
+  EXPECT_TRUE(effective->forbids_flag(*effective->flag("agent"), at("support", "acme")));
+  EXPECT_FALSE(effective->forbids_flag(*effective->flag("agent"), at("support", "beta")));
   EXPECT_FALSE(effective->flag_enabled("beta-ui", at("support", "beta"))) << "configured off";
   EXPECT_FALSE(effective->flag_enabled("unheard-of", at("support", "beta")));
 }

@@ -197,6 +197,20 @@ std::string Metrics::write() const {
          &ThreadMetrics::request_bytes);
   single("cordon_answer_bytes_total", "counter", "Bytes of answer text received.",
          &ThreadMetrics::answer_bytes);
+  {
+    Family flags(out, "cordon_flag_evaluations_total", "counter",
+                 "Evaluations of feature flags, by value; error: requests refused.");
+    const std::array<std::pair<std::string_view, Counter ThreadMetrics::*>, 3> values = {
+        {{"on", &ThreadMetrics::flags_on},
+         {"off", &ThreadMetrics::flags_off},
+         {"error", &ThreadMetrics::flags_refused}}};
+    for (const auto& [value, member] : values) {
+      flags.sample("value", value,
+                   sum(blocks_, [&, of = member](const ThreadMetrics& block) -> const Counter& {
+                     return block.*of;
+                   }));
+    }
+  }
   Family generation(out, "cordon_generation", "gauge", "The oldest generation a thread obeys.");
   std::uint64_t oldest = UINT64_MAX;
   for (const auto& block : blocks_) oldest = std::min(oldest, block->generation.value());

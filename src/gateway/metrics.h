@@ -63,6 +63,9 @@ struct alignas(64) ThreadMetrics {
   Counter generation;       ///< a gauge: the number in force
   Counter request_bytes;
   Counter answer_bytes;
+  Counter flags_on;          ///< evaluations of a feature flag that came out on
+  Counter flags_off;         ///< likewise, off
+  Counter flags_refused;     ///< requests about flags that were answered with an error
   DurationCounter overhead;  ///< time in Cordon until the first byte of an answer
   DurationCounter duration;
 };

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "gateway/internal/exchange.h"
+#include "gateway/internal/ofrep.h"
 
 #include <fmt/format.h>
 
@@ -255,6 +256,7 @@ net::Task<void> Worker::handle(net::ServerExchange& exchange) {
     Exchange one(*this, exchange, *asked);
     co_return co_await one.run();
   }
+  if (is_flags_path(head.path)) co_return co_await serve_flags(*this, exchange);
   const bool get = head.method == "GET" || head.method == "HEAD";
   if (head.path == kModels && get) co_return co_await serve_models(exchange);
   const bool probe = head.path == "/livez" || head.path == "/readyz" || head.path == "/healthz" ||

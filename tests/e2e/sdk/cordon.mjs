@@ -57,6 +57,7 @@ routes:
   - {name: guarded, targets: [{provider: sim, model: sim-echo}], rulepacks: [sdk-tests]}
   - {name: slow, targets: [{provider: sim, model: sim-slow}], rulepacks: [sdk-tests]}
   - {name: doomed, targets: [{provider: sim, model: sim-small}]}${parityRoutes()}
+flags: [{name: tools}, {name: beta, enabled: false}, {name: summaries}]
 tenants:
   - {name: sdk, key_sha256: ["${sha}"], routes: ["*"]}
 `;
