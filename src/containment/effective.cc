@@ -145,7 +145,14 @@ bool Effective::may_use(const model::Tenant& tenant, std::string_view route) con
 
 Ruling Effective::rule(const Place& asked) const noexcept {
   const RouteIndex* route = route_index(asked.route);
-  return route == nullptr ? Ruling{} : rule_on(asked, route, route->targets);
+  if (route == nullptr) return {};
+  if (route->targets->empty()) return rule_as_named(asked, route);
+  return rule_on(asked, route, route->targets);
+}
+
+Ruling Effective::rule_as_named(const Place& asked) const noexcept {
+  const RouteIndex* route = route_index(asked.route);
+  return route == nullptr ? Ruling{} : rule_as_named(asked, route);
 }
 
 Ruling Effective::rule_fallback(const Place& asked) const noexcept {
@@ -192,6 +199,35 @@ Ruling Effective::rule_on(const Place& asked, const RouteIndex* route,
         place.model = target->model;
         if (each->mode > ruling.mode && each->scope.covers(place)) ruling.mode = each->mode;
       }
+    }
+  }
+  return ruling;
+}
+
+Ruling Effective::rule_as_named(const Place& asked, const RouteIndex* route) const noexcept {
+  Ruling ruling;
+  ruling.route = route->route;
+  ruling.mode = route->route->mode;
+  const TenantIndex* tenant = tenant_index(asked.tenant);
+  if (tenant == nullptr || !tenant->may_use(asked.route)) {
+    ruling.admission = Admission::forbidden_route;
+    return ruling;
+  }
+  if (ruling.mode == Mode::lockdown) {
+    ruling.admission = Admission::locked_down;
+    return ruling;
+  }
+  const MeasureInForce* stop = first_covering(route->stops, asked);
+  if (stop == nullptr) stop = first_covering(tenant->stops, asked);
+  if (stop != nullptr) {
+    ruling.measure_id = stop->id;
+    ruling.admission = why(*stop);
+    return ruling;
+  }
+  ruling.admission = Admission::admitted;
+  for (const Measures* modes : {&route->modes, &tenant->modes}) {
+    for (const MeasureInForce* each : *modes) {
+      if (each->mode > ruling.mode && each->scope.covers(asked)) ruling.mode = each->mode;
     }
   }
   return ruling;

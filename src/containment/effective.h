@@ -61,10 +61,14 @@ class Effective {
   [[nodiscard]] const model::Route* route(std::string_view name) const noexcept;
   [[nodiscard]] bool may_use(const model::Tenant& tenant, std::string_view route) const noexcept;
 
-  /// Rules on a new exchange. `place.model` and `place.provider` are ignored.
+  /// Rules on a new exchange. `place.model` and `place.provider` are ignored, unless the route has
+  /// no targets: then it is rule_as_named().
   [[nodiscard]] Ruling rule(const model::Place& place) const noexcept;
   /// The same for the fallback that its route declares, whether or not one is in force.
   [[nodiscard]] Ruling rule_fallback(const model::Place& place) const noexcept;
+  /// Rules on an exchange that somebody else carries, to the provider and the model that `place`
+  /// names, as far as it names them. No target is chosen and no fallback stands in.
+  [[nodiscard]] Ruling rule_as_named(const model::Place& place) const noexcept;
   /// The switch or lockdown that covers `place` as it stands, with the target it chose. Ask
   /// before a target is used: the generation may have changed since the ruling.
   [[nodiscard]] std::optional<Forbidden> forbids(const model::Place& place) const noexcept;
@@ -103,6 +107,8 @@ class Effective {
   };
   [[nodiscard]] Ruling rule_on(const model::Place& place, const RouteIndex* route,
                                const Targets* targets) const noexcept;
+  [[nodiscard]] Ruling rule_as_named(const model::Place& place,
+                                     const RouteIndex* route) const noexcept;
   void index_names();
   void index_measure(const model::MeasureInForce& measure);
   [[nodiscard]] const RouteIndex* route_index(std::string_view route) const noexcept;

@@ -148,6 +148,50 @@ TEST(Effective, RulesOnADeclaredFallbackBeforeOneIsInForce) {
   EXPECT_EQ(with({})->rule_fallback(at("closed")).target_count, 0U);
 }
 
+TEST(Effective, RulesOnWhatSomebodyElseCarriesAsItIsNamed) {
+  Place place = at("support");
+  place.provider = "azure";
+  place.model = "gpt-4o";
+  const auto ruled = [&](std::vector<MeasureInForce> measures) {
+    const auto effective = with(std::move(measures));
+    const Ruling ruling = effective->rule_as_named(place);
+    EXPECT_EQ(ruling.target_count, 0U);
+    EXPECT_TRUE(ruling.fallback_id.empty());
+    return told(ruling) + "/" + std::string(to_string(ruling.mode));
+  };
+  EXPECT_EQ(ruled({}), "/standard");
+  EXPECT_EQ(ruled({off("sw-1", "model=gpt-4o")}), "switched_off by sw-1/standard");
+  EXPECT_EQ(ruled({off("sw-1", "provider=azure,tenant=acme")}), "switched_off by sw-1/standard");
+  EXPECT_EQ(ruled({off("sw-1", "route=support")}), "switched_off by sw-1/standard");
+  EXPECT_EQ(ruled({off("sw-1", "provider=sim"), off("sw-2", "provider=big")}), "/standard")
+      << "its own targets are not asked";
+  EXPECT_EQ(ruled({measure("fb-1", Measure::fallback, "route=support")}), "/standard");
+  EXPECT_EQ(ruled({measure("md-1", Measure::mode, "model=gpt-4o", Mode::emergency)}), "/emergency");
+  EXPECT_EQ(ruled({measure("md-1", Measure::mode, "tenant=acme", Mode::lockdown)}),
+            "locked_down by md-1/standard");
+  place.model = {};
+  EXPECT_EQ(ruled({off("sw-1", "model=gpt-4o")}), "/standard");
+  place.route = "closed";
+  EXPECT_EQ(ruled({}), "locked_down/lockdown");
+  place.route = "nowhere";
+  EXPECT_EQ(ruled({}), "unknown_route/standard");
+  place.route = "quiet";
+  place.tenant = "beta";
+  EXPECT_EQ(ruled({}), "forbidden_route/observe");
+}
+
+TEST(Effective, AdmitsToARouteWithoutTargetsAndSendsNowhere) {
+  model::Generation generation = known();
+  generation.routes.push_back({"decides", {}, {}, {}, Mode::standard, {}});
+  generation.measures = {off("sw-1", "route=decides,use_case=chat")};
+  const Effective effective(seal(std::move(generation)));
+  Place place = at("decides");
+  EXPECT_EQ(effective.rule(place).admission, Admission::admitted);
+  EXPECT_EQ(effective.rule(place).target_count, 0U);
+  place.use_case = "chat";
+  EXPECT_EQ(told(effective.rule(place)), "switched_off by sw-1");
+}
+
 TEST(Effective, ObeysTheStrictestModeThatApplies) {
   const auto in_force = [](std::string_view scope, Mode mode) {
     return measure("m1", Measure::mode, scope, mode);

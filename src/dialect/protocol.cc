@@ -1,5 +1,6 @@
 #include "dialect/protocol.h"
 
+#include "dialect/callout.h"
 #include "dialect/internal/protocols.h"
 
 #include <array>
@@ -15,7 +16,12 @@ const std::array<const Protocol*, kSurfaceCount>& all() noexcept {
       &openai::protocol(Surface::completions),
       &openai::protocol(Surface::embeddings),
       &openai::protocol(Surface::moderations),
-      &openai::protocol(Surface::responses)};
+      &openai::protocol(Surface::responses),
+      &callout::litellm(),
+      &callout::portkey(),
+      &callout::agentgateway_request(),
+      &callout::agentgateway_response(),
+      &callout::kong()};
   return kAll;
 }
 
@@ -32,6 +38,11 @@ const Protocol& protocol_of(Surface surface) noexcept {
 const Protocol* protocol_at(std::string_view path) noexcept {
   for (const Protocol* const protocol : all()) {
     if (protocol->gateway_path() == path) return protocol;
+  }
+  if (!path.starts_with(kCalloutPrefix)) return nullptr;
+  for (const Protocol* const protocol : all()) {
+    if (protocol->answered_by() != AnsweredBy::decision) continue;
+    if (!callout_route(path, *protocol).empty()) return protocol;
   }
   return nullptr;
 }

@@ -26,11 +26,17 @@ enum class Surface : std::uint8_t {
   embeddings,
   moderations,
   responses,
+  litellm,
+  portkey,
+  agentgateway_request,
+  agentgateway_response,
+  kong,
 };
-inline constexpr std::size_t kSurfaceCount = 7;
+inline constexpr std::size_t kSurfaceCount = 12;
 
-/// Who answers: a provider, or the rules of the route alone.
-enum class AnsweredBy : std::uint8_t { provider, rules };
+/// Who answers: a provider, or the rules of the route alone. A decision is what another gateway
+/// asks for about an exchange that it carries itself: see callout.h.
+enum class AnsweredBy : std::uint8_t { provider, rules, decision };
 
 /// What a caller wants of a stream's frames.
 struct StreamWishes {
@@ -90,7 +96,8 @@ class Protocol {
 /// Chat completions or messages. Any thread.
 [[nodiscard]] const Protocol& protocol_of(model::Dialect dialect) noexcept;
 [[nodiscard]] const Protocol& protocol_of(Surface surface) noexcept;
-/// The one that applications reach at this path; null if none.
+/// The one that is reached at this path; null if none. A decision is asked for at its own path or
+/// at `/callouts/ROUTE` and its own path; whether there is such a route is not looked at.
 [[nodiscard]] const Protocol* protocol_at(std::string_view path) noexcept;
 
 }  // namespace cordon::dialect

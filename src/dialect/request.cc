@@ -97,6 +97,17 @@ Request::Checked Request::parse(std::string_view body, const codec::JsonIndexLim
   if (!root.is_object()) {
     return internal::refuse("The body must be a JSON object.", {}, internal::kType);
   }
+  model_value_ = {};
+  if (names_ == Names::route) {
+    CORDON_CHECK(read_model(root));
+  }
+  if (streams_ == Streams::possible) {
+    CORDON_CHECK(internal::read_flag(root.find("stream"), "stream", stream_));
+  }
+  return read(root);
+}
+
+Request::Checked Request::read_model(const JsonValue& root) {
   model_value_ = root.find("model");
   const bool may_lack = !default_model().empty() && (!model_value_ || model_value_.is_null());
   if (!may_lack && !model_value_.is_string()) {
@@ -107,10 +118,7 @@ Request::Checked Request::parse(std::string_view body, const codec::JsonIndexLim
     return internal::refuse(fmt::format("'model' must have 1 to {} bytes.", kModelBytesMax),
                             "model", internal::kValue);
   }
-  if (streams_ == Streams::possible) {
-    CORDON_CHECK(internal::read_flag(root.find("stream"), "stream", stream_));
-  }
-  return read(root);
+  return {};
 }
 
 ForwardPlan Request::plan() const {

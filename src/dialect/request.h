@@ -50,6 +50,8 @@ struct RequestText : TextValue {
   bool sealed = false;  ///< signed by the provider: it may be refused and never rewritten
 };
 
+class CalloutRequest;
+
 /// A parsed request. Reuse one per connection or thread: once warm it allocates nothing. Views
 /// last until the next parse and as long as the body does.
 class Request {
@@ -59,7 +61,10 @@ class Request {
 
   /// Whether `stream` is a field of the request. If not it passes unread, as others do.
   enum class Streams : std::uint8_t { no, possible };
-  explicit Request(Streams streams = Streams::possible) : streams_(streams) {}
+  /// Whether a body names its route as `model`, or says nothing of it: then model() is empty.
+  enum class Names : std::uint8_t { route, nothing };
+  explicit Request(Streams streams = Streams::possible, Names names = Names::route)
+      : streams_(streams), names_(names) {}
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
   virtual ~Request() = default;
@@ -84,6 +89,8 @@ class Request {
   /// Parts that hold no text: images, audio, files.
   [[nodiscard]] std::uint32_t parts_without_text() const noexcept { return parts_without_text_; }
   [[nodiscard]] std::string_view body() const noexcept { return index_.source(); }
+  /// This, where another gateway asks what is to become of an exchange; else null.
+  [[nodiscard]] virtual const CalloutRequest* as_callout() const noexcept { return nullptr; }
 
   /// How to forward this body, also after the next parse.
   [[nodiscard]] ForwardPlan plan() const;
@@ -109,6 +116,7 @@ class Request {
  private:
   /// What a request without `model` means; empty if it must name one.
   [[nodiscard]] virtual std::string_view default_model() const noexcept { return {}; }
+  [[nodiscard]] Checked read_model(const codec::JsonValue& root);
 
   codec::JsonIndex index_;
   codec::JsonValue model_value_;
@@ -116,6 +124,7 @@ class Request {
   model::Role role_ = model::Role::user;
   std::uint32_t group_ = 0;
   Streams streams_;
+  Names names_;
   bool stream_ = false;
 };
 

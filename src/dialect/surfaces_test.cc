@@ -33,9 +33,12 @@ TEST(Surfaces, AreEachFoundAtTheirPathAndNowhereElse) {
     const Protocol& protocol = protocol_of(surface);
     EXPECT_EQ(protocol.surface(), surface);
     EXPECT_EQ(protocol_at(protocol.gateway_path()), &protocol);
-    EXPECT_EQ(protocol.gateway_path(), "/v1" + std::string(protocol.upstream_path()));
+    const bool decides = protocol.answered_by() == AnsweredBy::decision;
+    EXPECT_TRUE(decides ||
+                protocol.gateway_path() == "/v1" + std::string(protocol.upstream_path()));
+    EXPECT_EQ(protocol.make_request()->as_callout() != nullptr, decides);
     EXPECT_TRUE(paths.insert(protocol.gateway_path()).second);
-    EXPECT_EQ(protocol.make_answer() == nullptr, protocol.answered_by() == AnsweredBy::rules);
+    EXPECT_EQ(protocol.make_answer() != nullptr, protocol.answered_by() == AnsweredBy::provider);
     EXPECT_EQ(protocol.make_event() == nullptr, protocol.make_writer({}) == nullptr);
     const bool main = &protocol == &protocol_of(protocol.dialect());
     EXPECT_EQ(protocol.surface_name().empty(), main);

@@ -89,6 +89,7 @@ struct SlotText : TextValue {
   Slot slot;
   bool whole = false;    ///< of a stream's piece: it is a text of its own, and complete
   bool repeats = false;  ///< of a stream's piece: it may have come before, whole or in pieces
+  bool sealed = false;   ///< of a whole answer: it may be refused and never rewritten
 };
 
 /// Tokens as the provider counted them, as far as it has said.

@@ -101,7 +101,14 @@ net::Task<void> Exchange::run() {
   const auto problem = admit(*body);
   if (problem && ruling_.route == nullptr) co_return co_await answer_error(*problem);
   if (problem) co_return co_await refuse_recorded(*problem);
-  if (protocol_.answered_by() == dialect::AnsweredBy::rules) co_return co_await moderate();
+  switch (protocol_.answered_by()) {
+    case dialect::AnsweredBy::rules:
+      co_return co_await moderate();
+    case dialect::AnsweredBy::decision:
+      co_return co_await tell_decision();
+    case dialect::AnsweredBy::provider:
+      break;
+  }
   co_await forward();
 }
 
@@ -146,6 +153,8 @@ std::optional<Problem> Exchange::admit(std::string_view body) {
     return Problem::malformed;
   }
   plan_ = request.plan();
+  const dialect::CalloutRequest* const callout = request.as_callout();
+  if (callout != nullptr && !take_asked(*callout)) return Problem::unknown_model;
   stream_ = request.stream();
   include_usage_ = request.include_usage();
   std::optional<Problem> problem;
@@ -154,6 +163,7 @@ std::optional<Problem> Exchange::admit(std::string_view body) {
   if (!problem) {
     inspect(body);
     if (decision_.action == Action::block) problem = Problem::policy_block;
+    if (!problem && callout != nullptr) decide(*callout);
   }
   request.shrink_to(256 * 1024);
   return problem;
@@ -188,7 +198,8 @@ bool Exchange::rule_on_route(std::optional<Problem>& problem) {
   place.tenant = tenant_->name;
   place.use_case = use_case_;
   place.flags = flags_;
-  ruling_ = obeyed_->effective().rule(place);
+  const bool decides = protocol_.answered_by() == dialect::AnsweredBy::decision;
+  ruling_ = decides ? obeyed_->effective().rule_as_named(place) : obeyed_->effective().rule(place);
   if (ruling_.admission == Admission::unknown_route ||
       ruling_.admission == Admission::forbidden_route || ruling_.route == nullptr) {
     ruling_.route = nullptr;
@@ -200,7 +211,10 @@ bool Exchange::rule_on_route(std::optional<Problem>& problem) {
   if (ruling_.admission == Admission::switched_off) problem = Problem::switched_off;
   if (ruling_.admission == Admission::locked_down) problem = Problem::locked_down;
   const bool forwards = protocol_.answered_by() == dialect::AnsweredBy::provider;
-  if (!problem && forwards && ruling_.target_count == 0) problem = Problem::upstream_error;
+  if (!problem && forwards && ruling_.target_count == 0) {
+    const bool has_targets = !ruling_.route->targets.empty();
+    problem = has_targets ? Problem::upstream_error : Problem::wrong_dialect;
+  }
   const model::Target* const first = forwards ? first_target() : nullptr;
   if (!problem && forwards && first == nullptr) problem = Problem::wrong_dialect;
   const Obeyed::Route& route = obeyed_->routes.find(ruling_.route->name)->second;

@@ -181,9 +181,13 @@ void inspect_request(Inspection& into, const policy::Engine& engine, model::Mode
       const auto parts = texts.subspan(at, end - at);
       internal::JoinedText joined(engine, mode, parts);
       commit.keep(policy::Part::request, joined.text());
-      add_decision(into, {engine, joined.decision(), joined.text(), 0, parts.front().role},
-                   kEverything, commit);
-      if (joined.decision().action == Action::redact) joined.append_splices(splices);
+      const bool sealed = parts.front().sealed;
+      const policy::Decision kept =
+          sealed ? without_redaction(joined.decision()) : policy::Decision{};
+      const policy::Decision& decision = sealed ? kept : joined.decision();
+      add_decision(into, {engine, decision, joined.text(), 0, parts.front().role}, kEverything,
+                   commit);
+      if (decision.action == Action::redact) joined.append_splices(splices);
     }
     at = end;
   }
@@ -203,7 +207,8 @@ void inspect_answer(Inspection& into, const policy::Engine& engine, model::Mode 
     const std::size_t next = find_next(texts, at);
     if (next == texts.size()) {
       policy::Decision decision = decide(engine, part, mode, text, passed);
-      if (is_sealed(text.slot.field)) decision = without_redaction(std::move(decision));
+      if (text.sealed || is_sealed(text.slot.field))
+        decision = without_redaction(std::move(decision));
       commit.keep(part, text.text());
       add_decision(into, {engine, decision, text.text()}, kEverything, commit);
       if (decision.action == Action::redact) splices.push_back(text.replaced_by(passed));

@@ -308,6 +308,7 @@ net::Task<void> Worker::serve_models(net::ServerExchange& exchange) {
   if (tenant == nullptr) co_return co_await refuse(*this, exchange, refusal, none);
   std::vector<std::string_view> names;
   for (const model::Route& route : effective.generation().routes) {
+    if (route.targets.empty()) continue;  // it only decides
     if (effective.may_use(*tenant, route.name)) names.push_back(route.name);
   }
   std::string body;

@@ -236,10 +236,16 @@ Status read_routes(const YamlNode& root, Config& config) {
     CORDON_TRY(route.name, names.take(node));
     CORDON_TRY(const YamlNode* targets, node.require("targets"));
     CORDON_CHECK(read_targets(node, "targets", providers, route.targets));
-    if (route.targets.empty()) {
-      return tl::make_unexpected(targets->error("found no target, expected at least one"));
+    // A route without targets decides for other gateways; that is never what a slip leaves behind.
+    if (route.targets.empty() && !targets->is_sequence()) {
+      return tl::make_unexpected(
+          targets->error("found no target, expected at least one, or [] for a route that only "
+                         "decides for other gateways"));
     }
     CORDON_CHECK(read_targets(node, "fallback", providers, route.fallback));
+    if (route.targets.empty() && !route.fallback.empty()) {
+      return tl::make_unexpected(targets->error("found no target, expected one beside `fallback`"));
+    }
     CORDON_CHECK(read_route_rulepacks(node, config.rulepacks, route));
     CORDON_CHECK(read_word(node, "mode", kModes, route.mode));
     CORDON_CHECK(read_word(node, "durability", kDurabilities, route.durability));

@@ -178,8 +178,13 @@ constexpr BadConfig kBad[] = {
     {"providers: [{name: sim, base_url: 'http://a'}]\nroutes: [{name: r, targets: [{provider: "
      "sym, model: m}]}]\n",
      "cordon.yaml:2:41: found 'sym', expected one of sim (nearest: sim)"},
-    {"routes: [{name: r, targets: []}]\n",
-     "cordon.yaml:1:29: found no target, expected at least one"},
+    {"routes: [{name: r, targets: }]\n",
+     "cordon.yaml:1:20: found no target, expected at least one, or [] for a route that only "
+     "decides "
+     "for other gateways"},
+    {"providers: [{name: a, base_url: 'http://a'}]\nroutes: [{name: r, targets: [], fallback: "
+     "[{provider: a, model: m}]}]\n",
+     "cordon.yaml:2:29: found no target, expected one beside `fallback`"},
     {"routes: [{name: '*', targets: []}]\n",
      "cordon.yaml:1:17: found '*', expected a name of 1 to 128 bytes without spaces, commas, "
      "quotes, '=' or '*'"},

@@ -85,7 +85,7 @@ enum class Uninspected : std::uint8_t { refuse, pass };
 /// The name an application asks for, and what happens to what it asks.
 struct Route {
   std::string name;
-  std::vector<Target> targets;   ///< tried in order; 1 to kTargetsMax
+  std::vector<Target> targets;   ///< tried in order; at most kTargetsMax
   std::vector<Target> fallback;  ///< replaces `targets` while a fallback is active
   std::vector<RulepackRef> rulepacks;
   Mode mode = Mode::standard;

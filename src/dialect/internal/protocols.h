@@ -12,4 +12,11 @@ namespace anthropic {
 /// Of a surface that Anthropic has.
 [[nodiscard]] const Protocol& protocol(Surface surface) noexcept;
 }  // namespace anthropic
+namespace callout {
+[[nodiscard]] const Protocol& litellm() noexcept;
+[[nodiscard]] const Protocol& portkey() noexcept;
+[[nodiscard]] const Protocol& agentgateway_request() noexcept;
+[[nodiscard]] const Protocol& agentgateway_response() noexcept;
+[[nodiscard]] const Protocol& kong() noexcept;
+}  // namespace callout
 }  // namespace cordon::dialect

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "containment/registry.h"
+#include "dialect/callout.h"
 #include "dialect/openai_moderation.h"
 #include "dialect/protocol.h"
 #include "gateway/internal/inspection.h"
@@ -64,6 +65,9 @@ class Exchange final : public containment::InFlight {
   void inspect_moderated(Inspection& into, std::span<const dialect::RequestText> texts,
                          const CommitContext& commit);
   [[nodiscard]] net::Task<void> moderate();
+  [[nodiscard]] bool take_asked(const dialect::CalloutRequest& callout);
+  void decide(const dialect::CalloutRequest& callout);
+  [[nodiscard]] net::Task<void> tell_decision();
 
   // Targets.
   /// The targets of one request in the order in which they are tried.
@@ -160,6 +164,9 @@ class Exchange final : public containment::InFlight {
   std::string pending_;                                ///< frames of a stream that has not begun
   std::optional<std::chrono::milliseconds> open_for_;  ///< the soonest of the open breakers
   std::vector<dialect::openai::Moderated> moderated_;
+  std::string told_;            ///< a decision, for the gateway that asked
+  std::string asked_provider_;  ///< where that gateway sends the exchange, as it says
+  std::string asked_model_;
   std::vector<net::Header> headers_;
   std::optional<std::uint64_t> decision_seq_;
   std::optional<std::uint64_t> next_event_;  ///< of a stream whose frames are numbered
