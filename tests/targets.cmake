@@ -54,6 +54,10 @@ if(BUILD_TESTING)
   add_library(cordon_control_world STATIC tests/simulation/control_world.cc)
   target_include_directories(cordon_control_world PUBLIC ${PROJECT_SOURCE_DIR})
   target_link_libraries(cordon_control_world PUBLIC cordon::api GTest::gtest cordon_warnings)
+  add_executable(control_reload_test tests/simulation/control_reload_test.cc)
+  target_link_libraries(control_reload_test PRIVATE cordon_control_world GTest::gtest_main)
+  gtest_discover_tests(control_reload_test TEST_PREFIX simulation. DISCOVERY_TIMEOUT 60
+                       PROPERTIES TIMEOUT 120)
   add_executable(control_simulation_test tests/simulation/control_fold_test.cc)
   target_link_libraries(control_simulation_test PRIVATE cordon_control_world GTest::gtest_main)
   gtest_discover_tests(control_simulation_test TEST_PREFIX simulation. DISCOVERY_TIMEOUT 60

@@ -51,6 +51,16 @@ Result<incident::Command> command_of(const Asked& asked, const containment::Appr
   return incident::Move{state, asked.reason, approval};
 }
 
+ReloadOrder order_of(const Asked& asked, const containment::Approval& approval) {
+  ReloadOrder order;
+  order.by = asked.by;
+  order.token = asked.by_token;
+  order.reason = asked.reason;
+  order.digest = asked.order.value("digest", "");
+  order.approval = approval;
+  return order;
+}
+
 containment::Command approved(containment::Wish wish, const containment::Approval& approval) {
   if (auto* set = std::get_if<containment::Set>(&wish)) {
     set->approval = approval;
@@ -111,6 +121,12 @@ net::Task<Result<Given>> ControlPlane::give(std::string id, containment::Identit
   if (early && early->act == Act::rulepack) {
     Asked asked = *early;
     co_return co_await give_rulepack(std::move(asked), approval);
+  }
+  if (early && early->act == Act::reload) {
+    ReloadOrder wanted = order_of(*early, approval);
+    auto done = co_await reload(std::move(wanted));
+    if (!done) co_return tl::make_unexpected(done.error());
+    co_return Given(*std::move(done));
   }
   auto turn = co_await ledger_.take_turn();
   if (!turn) co_return tl::make_unexpected(turn.error());
@@ -211,6 +227,8 @@ void ControlPlane::settle(const model::Entry& entry) {
     }
   } else if (entry.kind == EntryKind::rulepack_change) {
     approvals_.settle(Act::rulepack, text("name"));
+  } else if (entry.kind == EntryKind::config_change) {
+    approvals_.settle(Act::reload, text("digest"));
   } else if (entry.kind == EntryKind::incident_event) {
     if (event == "moved") approvals_.settle(Act::move, text("incident"));
     if (event == "severity_changed") approvals_.settle(Act::severity, text("incident"));

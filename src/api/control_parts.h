@@ -45,12 +45,15 @@ struct LoadedRulepack {
   std::string text;
 };
 
+class ConfigSource;
+
 /// What it is configured with. Values.
 struct ControlOptions {
   model::Config config;
   std::map<std::string, LoadedRulepack, std::less<>> rulepacks;  ///< by name
   std::filesystem::path evidence_dir;                            ///< bundles go here
   incident::WatchOptions watch;
+  std::shared_ptr<const ConfigSource> source;  ///< null: a reload is refused
 };
 
 /// A measure with the proof that it took hold.

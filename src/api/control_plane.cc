@@ -128,6 +128,11 @@ Status ControlPlane::apply_entry(EntryKind kind, std::string_view bytes) {
       shelf_.evolve(std::move(change));
       return {};
     }
+    case EntryKind::config_change: {
+      CORDON_TRY(const model::Entry entry, model::parse_entry(bytes));
+      settle(entry);
+      return {};
+    }
     case EntryKind::replay_test: {
       CORDON_TRY(const model::Entry entry, model::parse_entry(bytes));
       CORDON_TRY(ReplayRecord record, parse_replay_record(entry.body));

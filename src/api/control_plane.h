@@ -6,11 +6,11 @@
 
 #include "api/baseline.h"
 #include "api/control_parts.h"
+#include "api/given.h"
 #include "api/ledger.h"
 #include "api/pages.h"
 #include "api/past_generations.h"
 #include "api/replay_order.h"
-#include "api/rulepack_order.h"
 #include "containment/generations.h"
 #include "containment/history.h"
 #include "containment/recent.h"
@@ -33,11 +33,9 @@ namespace cordon::api {
 
 struct ReviewMaterial;
 
-/// What a second person's yes made happen.
-using Given = std::variant<Contained, RulepackAnswer, Commanded>;
-
 namespace internal {
 struct Judgement;
+class Reload;
 struct FlightScope;
 }  // namespace internal
 
@@ -118,6 +116,8 @@ class ControlPlane {
   [[nodiscard]] net::Task<Status> ack_page(std::string id, model::Actor by);
   /// Records that something was refused before it became a command.
   [[nodiscard]] net::Task<void> refuse(std::string_view command, model::Actor actor, Error error);
+  /// Obeys the file as it stands, whole or not at all, or asks for a second person.
+  [[nodiscard]] net::Task<Result<ReloadAnswer>> reload(ReloadOrder order);
   // Rulepacks and replay tests; control_rulepack.cc, control_replay.cc.
   /// Answers once every node obeys, or that a second person is waited for (`change` is not set).
   [[nodiscard]] net::Task<Result<RulepackAnswer>> order_rulepack(RulepackOrder order);
@@ -172,6 +172,7 @@ class ControlPlane {
   [[nodiscard]] bool healthy() const noexcept { return healthy_; }
 
  private:
+  friend class internal::Reload;
   [[nodiscard]] Status apply(std::uint64_t sequence, std::string_view bytes);
   [[nodiscard]] Status apply_entry(model::EntryKind kind, std::string_view bytes);
   [[nodiscard]] Status note_exchange(std::uint64_t at, model::EntryKind kind,

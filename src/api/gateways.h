@@ -40,6 +40,12 @@ struct TargetStanding {
   std::int64_t latency_us = 0;        ///< until the head of an answer; 0: not measured
 };
 
+/// What providers are called with: keys, and certificates to trust. Only app can look inside.
+class Secrets {
+ public:
+  virtual ~Secrets() = default;
+};
+
 /// Implemented by app, which knows the gateway's loops. Control thread only.
 class Gateways {
  public:
@@ -58,6 +64,10 @@ class Gateways {
   [[nodiscard]] virtual net::Task<Result<Engines>> prepare(
       std::shared_ptr<const model::Generation> generation,
       std::shared_ptr<const policy::Rulepack> candidate) = 0;
+  /// Puts `secrets` in the place of those in use, from the next adoption on.
+  virtual void use(std::shared_ptr<const Secrets> secrets) = 0;
+  /// One sentence for each provider whose key or certificates are others in `secrets`.
+  [[nodiscard]] virtual std::vector<std::string> differing(const Secrets& secrets) const = 0;
   /// Every target that a route of the generation in force names, by name. Does not wait.
   [[nodiscard]] virtual std::vector<TargetStanding> targets() const = 0;
 };

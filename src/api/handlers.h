@@ -41,6 +41,7 @@ net::Task<Result<Reply>> handle_baseline(ControlPlane& control, const Call& call
 net::Task<Result<Reply>> handle_baseline_diff(ControlPlane& control, const Call& call);
 net::Task<Result<Reply>> handle_pin_baseline(ControlPlane& control, const Call& call);
 net::Task<Result<Reply>> handle_options(ControlPlane& control, const Call& call);
+net::Task<Result<Reply>> handle_reload_config(ControlPlane& control, const Call& call);
 net::Task<Result<Reply>> handle_pages(ControlPlane& control, const Call& call);
 net::Task<Result<Reply>> handle_ack_page(ControlPlane& control, const Call& call);
 net::Task<Result<Reply>> handle_incidents(ControlPlane& control, const Call& call);

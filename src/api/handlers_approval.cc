@@ -35,6 +35,7 @@ struct ShowGiven {
   Json operator()(const RulepackAnswer& done) const {
     return internal::show_answer(control, done, RulepackAct::carry_out);
   }
+  Json operator()(const ReloadAnswer& done) const { return internal::show_reload(done); }
   Json operator()(const Commanded& done) const {
     return internal::show_incident(control, *control.watch().desk().find(done.incident));
   }

@@ -40,6 +40,7 @@ constexpr std::array kRoutes = {
     Route{"POST", "/api/v1/modes", Role::responder, handle_set_mode},
     Route{"POST", "/api/v1/fallbacks", Role::responder, handle_set_fallback},
     Route{"POST", "/api/v1/rollbacks", Role::commander, handle_set_rollback},
+    Route{"POST", "/api/v1/config/reload", Role::admin, handle_reload_config},
     Route{"GET", "/api/v1/approvals", Role::viewer, handle_approvals},
     Route{"POST", "/api/v1/approvals/{id}/give", Role::approver, handle_give_approval},
     Route{"POST", "/api/v1/approvals/{id}/decline", Role::responder, handle_decline},

@@ -71,13 +71,13 @@ struct GatewayThreads::Adoption {
 
 GatewayThreads::GatewayThreads(net::Loop& control, net::Worker& bench,
                                const store::Archive& archive, std::string node, Packs packs,
-                               Access access)
+                               std::shared_ptr<const ProviderSecrets> secrets)
     : control_(control),
       bench_(bench),
       archive_(archive),
       node_(std::move(node)),
       packs_(std::move(packs)),
-      access_(std::move(access)) {}
+      secrets_(std::move(secrets)) {}
 
 Status GatewayThreads::open(const gateway::Options& options, std::uint32_t threads,
                             const Clock& clock, journal::Journal& journal) {
@@ -144,7 +144,7 @@ Result<std::shared_ptr<const gateway::Live>> GatewayThreads::make_live(
   auto live = std::make_shared<gateway::Live>();
   live->engines = std::move(engines.routes);
   live->fallback_engines = std::move(engines.fallbacks);
-  live->access = access_;
+  live->access = secrets_->access;
   live->effective = std::make_shared<const containment::Effective>(std::move(generation));
   gateway::share_health(*live, live_.get());
   CORDON_CHECK(gateway::check(*live));
@@ -208,6 +208,45 @@ net::Task<std::vector<containment::NodeReceipt>> GatewayThreads::adopt(
   receipt.last_byte_at = adoption->last_byte_at;
   if (receipt.acked) receipt.acked_at = control_.clock().wall();
   co_return receipts;
+}
+
+namespace {
+
+bool same_trust(const ProviderSecrets& a, const ProviderSecrets& b, const std::string& provider) {
+  const auto in_a = a.trusted.find(provider);
+  const auto in_b = b.trusted.find(provider);
+  if (in_a == a.trusted.end() || in_b == b.trusted.end())
+    return in_a == a.trusted.end() && in_b == b.trusted.end();
+  return in_a->second == in_b->second;
+}
+
+}  // namespace
+
+void GatewayThreads::use(std::shared_ptr<const api::Secrets> secrets) {
+  auto next = std::make_shared<ProviderSecrets>(static_cast<const ProviderSecrets&>(*secrets));
+  for (auto& [provider, access] : next->access) {
+    // The same certificates stay the same settings, so that connections to the provider live on.
+    const auto before = secrets_->access.find(provider);
+    if (before == secrets_->access.end() || !same_trust(*secrets_, *next, provider)) continue;
+    access.tls = before->second.tls;
+  }
+  secrets_ = std::move(next);
+}
+
+std::vector<std::string> GatewayThreads::differing(const api::Secrets& secrets) const {
+  const auto& next = static_cast<const ProviderSecrets&>(secrets);
+  std::vector<std::string> lines;
+  for (const auto& [provider, access] : next.access) {
+    const auto before = secrets_->access.find(provider);
+    if (before == secrets_->access.end()) continue;  // it is new, which is said already
+    if (before->second.key != access.key) {
+      lines.push_back(fmt::format("provider {} has another key", provider));
+    }
+    if (!same_trust(*secrets_, next, provider)) {
+      lines.push_back(fmt::format("provider {} is trusted by other certificates", provider));
+    }
+  }
+  return lines;
 }
 
 std::vector<api::TargetStanding> GatewayThreads::targets() const {

@@ -28,6 +28,13 @@ namespace cordon::app {
 using Packs = std::map<std::string, std::shared_ptr<const policy::Rulepack>, std::less<>>;
 using Access = std::map<std::string, gateway::ProviderAccess, std::less<>>;
 
+/// What the providers of a configuration are called with.
+struct ProviderSecrets final : api::Secrets {
+  Access access;
+  /// SHA-256 of the certificates that a provider with TLS is trusted by; empty: the system's.
+  std::map<std::string, std::string, std::less<>> trusted;
+};
+
 /// One I/O thread with its loop and its gateway. Made and destroyed on the main thread.
 class GatewayThread {
  public:
@@ -56,7 +63,7 @@ class GatewayThreads final : public api::Gateways {
  public:
   /// `control`, `bench` and `archive`, where rulepacks lie by their digests, outlive it.
   GatewayThreads(net::Loop& control, net::Worker& bench, const store::Archive& archive,
-                 std::string node, Packs packs, Access access);
+                 std::string node, Packs packs, std::shared_ptr<const ProviderSecrets> secrets);
 
   /// Opens `threads` gateways on one address; a port of 0 is chosen once for all.
   [[nodiscard]] Status open(const gateway::Options& options, std::uint32_t threads,
@@ -73,6 +80,8 @@ class GatewayThreads final : public api::Gateways {
   [[nodiscard]] net::Task<Result<api::Engines>> prepare(
       std::shared_ptr<const model::Generation> generation,
       std::shared_ptr<const policy::Rulepack> candidate) override;
+  void use(std::shared_ptr<const api::Secrets> secrets) override;
+  [[nodiscard]] std::vector<std::string> differing(const api::Secrets& secrets) const override;
   [[nodiscard]] std::vector<api::TargetStanding> targets() const override;
 
  private:
@@ -89,7 +98,7 @@ class GatewayThreads final : public api::Gateways {
   const store::Archive& archive_;
   std::string node_;
   Packs packs_;
-  Access access_;
+  std::shared_ptr<const ProviderSecrets> secrets_;
   /// By the digests of their packs. Compiled once for each set; a change of measures compiles none.
   std::map<std::string, std::shared_ptr<const policy::Engine>, std::less<>> engines_;
   std::shared_ptr<const gateway::Live> live_;  ///< the latest that was adopted

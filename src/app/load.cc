@@ -2,6 +2,7 @@
 #include "app/canary.h"
 #include "app/node.h"
 #include "base/log.h"
+#include "crypto/sha256.h"
 
 #include <fmt/format.h>
 
@@ -59,14 +60,23 @@ Result<std::string> read_key(const model::ProviderConfig& provider) {
 }
 
 Status load_access(Loaded& loaded) {
+  const auto secrets = std::make_shared<ProviderSecrets>();
   for (const model::ProviderConfig& provider : loaded.config.providers) {
     gateway::ProviderAccess access;
     CORDON_TRY(access.key, read_key(provider));
     if (provider.provider.endpoint.tls) {
-      CORDON_TRY(access.tls, net::Tls::client(provider.provider.ca_file));
+      const std::string& file = provider.provider.ca_file;
+      std::string trusted;
+      if (!file.empty()) {
+        CORDON_TRY(const std::string text, read_text(file));
+        trusted = crypto::hex(crypto::sha256(text));
+      }
+      CORDON_TRY(access.tls, net::Tls::client(file));
+      secrets->trusted.emplace(provider.provider.name, std::move(trusted));
     }
-    loaded.access.emplace(provider.provider.name, std::move(access));
+    secrets->access.emplace(provider.provider.name, std::move(access));
   }
+  loaded.secrets = secrets;
   return {};
 }
 
@@ -164,11 +174,21 @@ Result<Loaded> load(const cli::ServeArguments& arguments) {
   }
   Loaded loaded;
   CORDON_TRY(loaded.config, model::Config::parse(text, file));
+  loaded.digest = crypto::hex(crypto::sha256(text));
   if (!arguments.data_dir.empty()) loaded.config.data_dir = arguments.data_dir.string();
   CORDON_CHECK(load_packs(loaded));
   CORDON_CHECK(load_access(loaded));
   CORDON_CHECK(load_connectors(loaded));
   return loaded;
+}
+
+Result<api::Reread> ConfigFile::read() const {
+  if (arguments_.config_file.empty()) {
+    return fail(Errc::conflict, "this node was started without --config, so there is no file");
+  }
+  CORDON_TRY(Loaded loaded, load(arguments_));
+  return api::Reread{std::move(loaded.config), std::move(loaded.texts), std::move(loaded.digest),
+                     std::move(loaded.secrets)};
 }
 
 }  // namespace cordon::app

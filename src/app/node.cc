@@ -73,14 +73,15 @@ Node::~Node() {
   if (!stopped) log::error("stop_failed", {{"detail", stopped.error().detail}});
 }
 
-Status Node::open(Loaded loaded) {
+Status Node::open(Loaded loaded, std::shared_ptr<const api::ConfigSource> source) {
+  source_ = std::move(source);
   config_ = std::move(loaded.config);
   dir_ = config_.data_dir;
   boot_ = make_uuid7(clock_, random_);
   writer_ = std::make_unique<model::EntryWriter>(config_.node, boot_, clock_, random_);
   CORDON_CHECK(open_storage());
   measured_ = classes_seen_by(loaded.packs, config_);
-  CORDON_CHECK(open_gateways(std::move(loaded.packs), std::move(loaded.access)));
+  CORDON_CHECK(open_gateways(std::move(loaded.packs), std::move(loaded.secrets)));
   CORDON_CHECK(connectors_.open(loop_, random_, std::move(loaded.connectors)));
   return open_control(std::move(loaded.texts));
 }
@@ -115,9 +116,9 @@ Status Node::open_storage() {
   return {};
 }
 
-Status Node::open_gateways(Packs packs, Access access) {
+Status Node::open_gateways(Packs packs, std::shared_ptr<const ProviderSecrets> secrets) {
   gateways_ = std::make_unique<GatewayThreads>(loop_, bench_, *archive_, config_.node,
-                                               std::move(packs), std::move(access));
+                                               std::move(packs), std::move(secrets));
   const std::uint32_t cores = std::max(1U, std::thread::hardware_concurrency());
   const std::uint32_t threads = config_.threads == 0 ? cores : config_.threads;
   gateway::Options options;
@@ -153,6 +154,7 @@ Status Node::open_control(std::map<std::string, api::LoadedRulepack, std::less<>
   api::ControlOptions options;
   options.config = config_;
   options.rulepacks = std::move(texts);
+  options.source = source_;
   options.evidence_dir = std::filesystem::absolute(dir_ / "evidence");
   CORDON_TRY(options.watch.desk.severity, incident::SeverityOptions::from(config_.severity));
   options.watch.desk.updates = config_.updates;
@@ -210,6 +212,21 @@ net::Task<void> Node::begin(std::shared_ptr<std::promise<Result<std::string>>> d
   net::spawn(scope_, outbox_->run(scope_));
   net::spawn(scope_, pager_->run(scope_));
   co_await control_->keep_time(scope_);
+}
+
+void Node::reload() {
+  loop_.post([this] { net::spawn(scope_, reload_now()); });
+}
+
+net::Task<void> Node::reload_now() {
+  api::ReloadOrder order;
+  order.by = {model::ActorKind::service, "sighup"};
+  const auto done = co_await control_->reload(std::move(order));
+  if (!done) {
+    log::error("config_not_reloaded", {{"detail", done.error().detail}});
+    co_return;
+  }
+  log::info("config_reloaded", {{"digest", done->digest}, {"changes", done->changed.size()}});
 }
 
 net::Task<void> Node::shut_down() {

@@ -28,11 +28,22 @@ struct Loaded {
   model::Config config;
   Packs packs;
   std::map<std::string, api::LoadedRulepack, std::less<>> texts;
-  Access access;
+  std::shared_ptr<const ProviderSecrets> secrets;
+  std::string digest;  ///< SHA-256 of the configuration file's bytes
   std::vector<connect::ConnectorOptions> connectors;
 };
 /// Refuses whole, with file, line and column where the fault has one.
 [[nodiscard]] Result<Loaded> load(const cli::ServeArguments& arguments);
+
+/// The file that `serve` was started with, read again. Any thread.
+class ConfigFile final : public api::ConfigSource {
+ public:
+  explicit ConfigFile(cli::ServeArguments arguments) : arguments_(std::move(arguments)) {}
+  [[nodiscard]] Result<api::Reread> read() const override;
+
+ private:
+  cli::ServeArguments arguments_;
+};
 
 /// Belongs to the main thread. Opened, run, stopped, destroyed, in this order.
 class Node {
@@ -43,10 +54,13 @@ class Node {
   Node& operator=(const Node&) = delete;
 
   /// Opens the data directory, recovers the journal and binds both listeners.
-  [[nodiscard]] Status open(Loaded loaded);
+  /// `source` is what a reload reads.
+  [[nodiscard]] Status open(Loaded loaded, std::shared_ptr<const api::ConfigSource> source);
   /// Starts the threads and puts the first generation in force. Answers with the secret of the
   /// admin token if this start had to mint one, else with "".
   [[nodiscard]] Result<std::string> start();
+  /// Has the file read again and obeyed, without waiting; what came of it is logged and recorded.
+  void reload();
   /// Lets exchanges end, then stops every thread and closes the journal.
   [[nodiscard]] Status stop();
 
@@ -56,10 +70,11 @@ class Node {
  private:
   [[nodiscard]] Status open_storage();
   [[nodiscard]] Status open_control(std::map<std::string, api::LoadedRulepack, std::less<>> texts);
-  [[nodiscard]] Status open_gateways(Packs packs, Access access);
+  [[nodiscard]] Status open_gateways(Packs packs, std::shared_ptr<const ProviderSecrets> secrets);
   [[nodiscard]] Status note_recovery();
   void follow_journal();
   net::Task<void> begin(std::shared_ptr<std::promise<Result<std::string>>> done);
+  net::Task<void> reload_now();
   net::Task<void> shut_down();
 
   const Clock& clock_;
@@ -67,6 +82,7 @@ class Node {
   model::Config config_;
   std::filesystem::path dir_;
   std::string boot_;
+  std::shared_ptr<const api::ConfigSource> source_;
   std::set<model::IncidentClass> measured_;  ///< what rules of some route can see
   journal::SystemDisk disk_;
   std::unique_ptr<model::EntryWriter> writer_;

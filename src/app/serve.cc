@@ -19,11 +19,12 @@ int give_up(const Error& error) {
 }
 
 /// Blocked before any thread starts, so that only the wait below sees them.
-sigset_t stop_signals() {
+sigset_t awaited_signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
   return set;
 }
 
@@ -59,15 +60,17 @@ Status write_addresses(const Node& node, const std::filesystem::path& file) {
 }
 
 Status run(Node& node, Loaded loaded, const cli::ServeArguments& arguments) {
-  CORDON_CHECK(node.open(std::move(loaded)));
+  CORDON_CHECK(node.open(std::move(loaded), std::make_shared<const ConfigFile>(arguments)));
   CORDON_TRY(const std::string secret, node.start());
   CORDON_CHECK(show_token(secret, arguments.admin_token_file));
   log::info("serving", {{"gateway", node.gateway_address()}, {"control", node.control_address()}});
   CORDON_CHECK(write_addresses(node, arguments.addresses_file));
 
-  const sigset_t signals = stop_signals();
+  const sigset_t signals = awaited_signals();
   int received = 0;
-  while (sigwait(&signals, &received) != 0) {
+  while (sigwait(&signals, &received) != 0 || received == SIGHUP) {
+    if (received == SIGHUP) node.reload();
+    received = 0;
   }
   log::info("stopping", {{"signal", received}});
   return node.stop();
@@ -76,7 +79,7 @@ Status run(Node& node, Loaded loaded, const cli::ServeArguments& arguments) {
 }  // namespace
 
 int serve(const cli::ServeArguments& arguments) {
-  const sigset_t signals = stop_signals();
+  const sigset_t signals = awaited_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   auto loaded = load(arguments);

@@ -37,6 +37,7 @@ Done list(Session& session, const Values&) {
 /// What the yes made happen, as the order itself would have shown it.
 void print_given(Session& session, const codec::Json& done) {
   if (done.contains("containment")) return print_contained(session, done);
+  if (done.contains("config")) return print_reload(session, done);
   if (done.contains("diff")) return print_rulepack_answer(session, done);
   print_incident(session, done);
 }

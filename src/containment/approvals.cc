@@ -12,12 +12,13 @@ namespace {
 using codec::Json;
 using codec::ObjectReader;
 
-constexpr std::array<std::string_view, 6> kActs = {"set",  "release",  "rulepack",
-                                                   "move", "severity", "exception"};
+constexpr std::array<std::string_view, 7> kActs = {"set",      "release",   "rulepack", "move",
+                                                   "severity", "exception", "reload"};
 constexpr std::size_t kDeclineBytesMax = 1'000;
 
 std::chrono::nanoseconds wait_of(Act act) noexcept {
-  const bool enforced = act == Act::set || act == Act::release || act == Act::rulepack;
+  const bool enforced =
+      act == Act::set || act == Act::release || act == Act::rulepack || act == Act::reload;
   return enforced ? std::chrono::nanoseconds(kEnforcedWait)
                   : std::chrono::nanoseconds(kRecordedWait);
 }

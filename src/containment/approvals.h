@@ -23,8 +23,8 @@
 namespace cordon::containment {
 
 /// What may take a second person: setting or releasing a measure, putting a rulepack in force,
-/// moving an incident, lowering its severity, signing an exception.
-enum class Act : std::uint8_t { set, release, rulepack, move, severity, exception };
+/// moving an incident, lowering its severity, signing an exception, reloading the configuration.
+enum class Act : std::uint8_t { set, release, rulepack, move, severity, exception, reload };
 [[nodiscard]] std::string_view to_string(Act act) noexcept;
 
 /// One person asked for what takes two.

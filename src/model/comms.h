@@ -46,6 +46,7 @@ struct ConnectorConfig {
   std::vector<PageAudience> pages;  ///< whom it calls; one of the two lists has something
   std::uint32_t attempts_max = 5;
   std::chrono::milliseconds timeout{10'000};  ///< of one attempt
+  friend bool operator==(const ConnectorConfig&, const ConnectorConfig&) = default;
 };
 
 /// Who writes the draft for customers once its rule fires: Cordon, or a person, who is then late
@@ -59,6 +60,7 @@ struct UpdatesConfig {
   std::vector<std::string> internal_tenants;  ///< these are not customers
   std::string approver;  ///< whose approval the texts for customers and legal ask for
   std::chrono::milliseconds customer_due{3'600'000};
+  friend bool operator==(const UpdatesConfig&, const UpdatesConfig&) = default;
 };
 
 /// A message on its way to one connector: an update, or a page if `page` is set.

@@ -26,6 +26,7 @@ struct Listen {
   std::string cert_file;
   std::string key_file;  ///< both or neither
   [[nodiscard]] bool tls() const noexcept { return !cert_file.empty(); }
+  friend bool operator==(const Listen&, const Listen&) = default;
 };
 
 /// How the journal writes. Bounds are in docs/formats/config.md.
@@ -33,6 +34,7 @@ struct JournalConfig {
   std::uint64_t segment_bytes = 64ULL * 1024 * 1024;
   std::chrono::milliseconds lazy_window{10};  ///< longest a deferred entry waits for the disk
   std::uint64_t queue_bytes_max = 64ULL * 1024 * 1024;
+  friend bool operator==(const JournalConfig&, const JournalConfig&) = default;
 };
 
 /// A provider, and where its key comes from: an environment variable, a file, or neither.
@@ -63,6 +65,7 @@ struct RouteConfig {
 struct RulepacksConfig {
   std::string dir;
   std::vector<std::string> files;
+  friend bool operator==(const RulepacksConfig&, const RulepacksConfig&) = default;
 };
 
 /// Names of the rulepacks that ship inside the program.
@@ -77,11 +80,13 @@ struct AutoContainment {
   IncidentClass of_class = IncidentClass::data_leakage;
   int severity = 1;  ///< 1 to 3
   AutoDo what = AutoDo::ask;
+  friend bool operator==(const AutoContainment&, const AutoContainment&) = default;
 };
 
 /// Bounds and defaults for containment measures.
 struct ContainmentConfig {
   std::chrono::milliseconds expiry_max{std::chrono::hours(24 * 30)};
+  friend bool operator==(const ContainmentConfig&, const ContainmentConfig&) = default;
 };
 
 /// The whole file. A value; app hands each module its part.

@@ -23,6 +23,7 @@ struct DetectorConfig {
   std::uint32_t min_count = 3;        ///< fewer hits in the window never fire
   double false_alarms_per_day = 0.1;  ///< how rare the count must be under the baseline
   std::vector<std::string> tokens;    ///< of a canary
+  friend bool operator==(const DetectorConfig&, const DetectorConfig&) = default;
 };
 
 /// Severity thresholds: reaching any of the first three makes a SEV-1, `exchanges` a SEV-2. A
@@ -35,12 +36,14 @@ struct SeverityConfig {
   std::chrono::milliseconds window{900'000};
   /// From when on a fact that nobody established counts against us.
   std::chrono::milliseconds unset_counts_from{600'000};
+  friend bool operator==(const SeverityConfig&, const SeverityConfig&) = default;
 };
 
 /// A foreign alert by its name, and the class it stands for.
 struct AlertClass {
   std::string alert;
   IncidentClass of_class = IncidentClass::data_leakage;
+  friend bool operator==(const AlertClass&, const AlertClass&) = default;
 };
 
 /// How signals of others are read.
@@ -49,6 +52,7 @@ struct IngestConfig {
   std::vector<AlertClass> classes;
   std::string scope = "route=*";  ///< of an alert whose labels name none
   std::uint32_t reports_per_minute = 60;
+  friend bool operator==(const IngestConfig&, const IngestConfig&) = default;
 };
 
 /// Who is called, in order, and how long each step may take.
@@ -56,6 +60,7 @@ struct EscalationConfig {
   std::vector<std::string> rota;              ///< persons by the name on their token
   std::chrono::milliseconds accept{300'000};  ///< until a commander accepts
   std::chrono::milliseconds contain{1'200'000};
+  friend bool operator==(const EscalationConfig&, const EscalationConfig&) = default;
 };
 
 }  // namespace cordon::model

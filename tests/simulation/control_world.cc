@@ -28,6 +28,14 @@ net::Task<Result<api::Engines>> ObedientGateways::prepare(
   co_return api::Engines{};
 }
 
+Result<api::Reread> TextSource::read() const {
+  api::Reread read;
+  CORDON_TRY(read.config, model::Config::parse(text_, "test.yaml"));
+  read.digest = crypto::hex(crypto::sha256(text_));
+  read.secrets = std::make_shared<const api::Secrets>();
+  return read;
+}
+
 ControlWorld::ControlWorld(journal::Disk& disk, ManualClock& clock, std::uint64_t seed,
                            std::string config)
     : clock_(clock),
@@ -54,6 +62,8 @@ ControlWorld::ControlWorld(journal::Disk& disk, ManualClock& clock, std::uint64_
                                                   disk);
   api::ControlOptions control;
   control.config = *model::Config::parse(config, "test.yaml");
+  source_ = std::make_shared<TextSource>(std::move(config));
+  control.source = source_;
   control.watch.desk.severity = *incident::SeverityOptions::from(control.config.severity);
   control.watch.detectors = detect::DetectorsOptions::from(control.config.detectors);
   const api::Parts parts{loop_,   *journal_, *archive_, *log_,   gateways_,

@@ -26,6 +26,10 @@ class ObedientGateways final : public api::Gateways {
   [[nodiscard]] net::Task<Result<api::Engines>> prepare(
       std::shared_ptr<const model::Generation> generation,
       std::shared_ptr<const policy::Rulepack> candidate) override;
+  void use(std::shared_ptr<const api::Secrets> /*secrets*/) override {}
+  [[nodiscard]] std::vector<std::string> differing(const api::Secrets& /*secrets*/) const override {
+    return {};
+  }
   /// None is asked.
   [[nodiscard]] std::vector<api::TargetStanding> targets() const override { return {}; }
   [[nodiscard]] const std::shared_ptr<const model::Generation>& obeyed() const noexcept {
@@ -35,6 +39,18 @@ class ObedientGateways final : public api::Gateways {
  private:
   const Clock& clock_;
   std::shared_ptr<const model::Generation> obeyed_;
+};
+
+/// A configuration that a test writes.
+class TextSource final : public api::ConfigSource {
+ public:
+  explicit TextSource(std::string text) : text_(std::move(text)) {}
+  /// Not while it may be read.
+  void write(std::string text) { text_ = std::move(text); }
+  [[nodiscard]] Result<api::Reread> read() const override;
+
+ private:
+  std::string text_;
 };
 
 /// One node's control side. The disk and the clock outlive it. Not to be copied or moved.
@@ -48,6 +64,8 @@ class ControlWorld {
 
   [[nodiscard]] api::ControlPlane& control() noexcept { return *control_; }
   [[nodiscard]] const ObedientGateways& gateways() const noexcept { return gateways_; }
+  /// What a reload reads; at first, what the node was made with.
+  [[nodiscard]] TextSource& source() noexcept { return *source_; }
   /// begin(): the first token's secret, or "".
   [[nodiscard]] std::string begin();
   /// One round of what the clock does: expiries, pages, detectors, what follows from signals.
@@ -76,6 +94,7 @@ class ControlWorld {
   net::Worker bench_;
   std::unique_ptr<store::Vault> vault_;
   std::unique_ptr<store::FlightReader> flight_;
+  std::shared_ptr<TextSource> source_;
   std::unique_ptr<api::ControlPlane> control_;
 };
 

@@ -13,6 +13,8 @@ namespace cordon::api::internal {
 /// What became of an order about a rulepack.
 [[nodiscard]] codec::Json show_answer(const ControlPlane& control, const RulepackAnswer& answer,
                                       RulepackAct act);
+/// What became of a reload of the configuration.
+[[nodiscard]] codec::Json show_reload(const ReloadAnswer& answer);
 /// An incident as its page shows it, with what of it waits for a second person.
 [[nodiscard]] codec::Json show_incident(const ControlPlane& control,
                                         const incident::Incident& incident);

@@ -121,6 +121,8 @@ bool print_asked(Session& session, const codec::Json& answer);
 void print_contained(Session& session, const codec::Json& contained);
 /// What an order about a rulepack came to.
 void print_rulepack_answer(Session& session, const codec::Json& answer);
+/// What became of a reload of the configuration.
+void print_reload(Session& session, const codec::Json& answer);
 /// One incident and its phases, as `incident show` prints it; or what waits for a second person.
 void print_incident(Session& session, const codec::Json& incident);
 [[nodiscard]] std::vector<Command> mitigation_commands();

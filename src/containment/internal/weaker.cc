@@ -45,6 +45,8 @@ void compare(std::string_view what, const std::vector<model::RulepackRef>& now,
   }
 }
 
+}  // namespace
+
 void compare(const model::Route& now, const model::Route& then, std::vector<std::string>& found) {
   if (then.mode < now.mode) {
     found.push_back(fmt::format("route {} would go from mode {} to {}", now.name,
@@ -59,9 +61,11 @@ void compare(const model::Route& now, const model::Route& then, std::vector<std:
     found.push_back(fmt::format("route {} would write its evidence later: {}, not {}", now.name,
                                 to_string(then.durability), to_string(now.durability)));
   }
+  if (then.uninspected == model::Uninspected::pass &&
+      now.uninspected == model::Uninspected::refuse) {
+    found.push_back(fmt::format("route {} would let pass what no rule can read", now.name));
+  }
 }
-
-}  // namespace
 
 std::vector<std::string> weaker(const model::Generation& now, const model::Generation& then) {
   std::vector<std::string> found;

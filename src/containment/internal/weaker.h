@@ -13,4 +13,7 @@ namespace cordon::containment::internal {
 [[nodiscard]] std::vector<std::string> weaker(const model::Generation& now,
                                               const model::Generation& then);
 
+/// The same of one route, added to `found`.
+void compare(const model::Route& now, const model::Route& then, std::vector<std::string>& found);
+
 }  // namespace cordon::containment::internal
