@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view body(reinterpret_cast<const char*>(data), size);
   (void)answer.parse(body);
   if (!event.parse("", body)) return 0;
-  openai::ResponsesWriter writer;
+  openai::ResponsesWriter writer(body.size());
   if (event.kind() == EventKind::part) {
     writer.learn(event);
     writer.note_passed(event);

@@ -123,8 +123,8 @@ class ResponsesProtocol final : public OpenAi {
   std::unique_ptr<StreamEvent> make_event() const override {
     return std::make_unique<ResponsesEvent>();
   }
-  std::unique_ptr<StreamWriter> make_writer(StreamWishes /*wishes*/) const override {
-    return std::make_unique<ResponsesWriter>();
+  std::unique_ptr<StreamWriter> make_writer(StreamWishes wishes) const override {
+    return std::make_unique<ResponsesWriter>(wishes.request_bytes);
   }
   /// An image, or the whole response, is one event.
   std::size_t event_bytes_max() const noexcept override { return 16 * 1024 * 1024; }

@@ -66,6 +66,8 @@ class ResponsesWriter final : public StreamWriter {
   static constexpr std::size_t kSaidBytesMax = 1024 * 1024;
   static constexpr std::size_t kSaidMax = 1024;
 
+  explicit ResponsesWriter(std::uint64_t request_bytes) : request_bytes_(request_bytes) {}
+
   void learn(const StreamEvent& event) override;
   void note_opened(std::uint32_t index) override;
   void note_ended(const Ending& ending) override;
@@ -78,7 +80,9 @@ class ResponsesWriter final : public StreamWriter {
   /// Ends the messages that are open with what went on of them. Calls of tools stay open, so that
   /// nobody runs half of one.
   void append_block_end(std::string& out) override;
-  /// `response.incomplete` with reason `content_filter` and, of the output, the messages.
+  /// `response.incomplete` with reason `content_filter` and, of the output, the messages. The
+  /// provider tells its usage in its last event only, and there are clients that read no such event
+  /// without one: it is an estimate, a token for four bytes, and says so.
   void append_terminal(std::string& out) override;
 
  private:
@@ -104,6 +108,9 @@ class ResponsesWriter final : public StreamWriter {
   void append_part(std::string& out, const Said& said) const;
   void append_message(std::string& out, const Item& item) const;
 
+  void append_usage(std::string& out) const;
+
+  std::uint64_t request_bytes_;
   std::string head_;  ///< members of the response that stay the same, each with a comma at its end
   std::vector<Item> items_;
   std::vector<Said> said_;

@@ -223,11 +223,26 @@ void ResponsesWriter::append_block_end(std::string& out) {
   }
 }
 
+void ResponsesWriter::append_usage(std::string& out) const {
+  constexpr std::uint64_t kBytesPerToken = 4;
+  std::uint64_t said = 0;
+  for (const Said& one : said_) said += one.text.size();
+  const std::uint64_t in = request_bytes_ / kBytesPerToken + 1;
+  const std::uint64_t answered = said / kBytesPerToken + 1;
+  out += fmt::format(
+      R"({{"input_tokens":{},"input_tokens_details":{{"cached_tokens":0}},"output_tokens":{},)"
+      R"("output_tokens_details":{{"reasoning_tokens":0}},"total_tokens":{},)"
+      R"("cordon":{{"source":"estimated"}}}})",
+      in, answered, in + answered);
+}
+
 void ResponsesWriter::append_terminal(std::string& out) {
   std::string members = ",\"response\":{";
   members += head_.empty() ? std::string_view(R"("object":"response",)") : std::string_view(head_);
   members += R"("status":"incomplete","incomplete_details":{"reason":"content_filter"},)"
-             R"("error":null,"usage":null,"output":[)";
+             R"("error":null,"usage":)";
+  append_usage(members);
+  members += R"(,"output":[)";
   for (const Item& item : items_) {
     if (!item.message) continue;
     if (!members.ends_with('[')) members += ',';

@@ -41,6 +41,8 @@ enum class AnsweredBy : std::uint8_t { provider, rules, decision };
 /// What a caller wants of a stream's frames.
 struct StreamWishes {
   bool include_usage = false;
+  /// Of the request's body: what an end that must tell tokens guesses them by.
+  std::uint64_t request_bytes = 0;
 };
 
 /// One protocol: a surface of a dialect. There is one object of each for the life of the process.

@@ -156,7 +156,7 @@ std::optional<Problem> Exchange::admit(std::string_view body) {
   const dialect::CalloutRequest* const callout = request.as_callout();
   if (callout != nullptr && !take_asked(*callout)) return Problem::unknown_model;
   stream_ = request.stream();
-  include_usage_ = request.include_usage();
+  wishes_ = {.include_usage = request.include_usage(), .request_bytes = body.size()};
   std::optional<Problem> problem;
   if (!rule_on_route(problem)) return problem;
   if (!problem) problem = check_readable();

@@ -9,7 +9,7 @@ using model::End;
 net::Task<Exchange::Tried> Exchange::relay_stream(net::ClientExchange& answer) {
   StreamContext context;
   context.protocol = &protocol_;
-  context.wishes.include_usage = include_usage_;
+  context.wishes = wishes_;
   context.engine = engine_;
   context.mode = ruling_.mode;
   context.commit = commit_context();

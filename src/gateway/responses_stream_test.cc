@@ -283,6 +283,8 @@ TEST(ResponsesStream, BlocksAtEveryCutAndLetsNothingOutAfterwards) {
       for (const std::string& again : seen.again.at(0)) EXPECT_EQ(again, "before");
       EXPECT_NE(blocked.out.find(R"("incomplete_details":{"reason":"content_filter"})"),
                 std::string::npos);
+      EXPECT_NE(blocked.out.find(R"("usage":{"input_tokens":1,)"), std::string::npos)
+          << "the AI SDK overlooks an end without one: " << blocked.out;
       const bool message = kind == "output_text" || kind == "refusal";
       EXPECT_EQ(seen.again.contains(1), message && seen.pieces.contains(1))
           << "half a call or a thought is not said again: " << blocked.out;

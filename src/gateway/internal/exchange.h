@@ -175,7 +175,7 @@ class Exchange final : public containment::InFlight {
   MonoTime started_{};
   MonoTime upstream_spent_{};
   bool stream_ = false;
-  bool include_usage_ = false;
+  dialect::StreamWishes wishes_;
   bool killed_ = false;
   bool gone_ = false;
   bool finishing_ = false;  ///< the end record is written: the outcome no longer changes

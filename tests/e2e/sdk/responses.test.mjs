@@ -178,6 +178,8 @@ test("a_block_in_the_middle_ends_the_response_as_incomplete", LIMIT, async () =>
   assert.equal(seen.last.response.status, "incomplete");
   assert.deepEqual(seen.last.response.incomplete_details, { reason: "content_filter" });
   assert.match(seen.last.response.id, /^resp_/);
+  assert.ok(seen.last.response.usage.output_tokens > 0);
+  assert.equal(seen.last.response.usage.cordon.source, "estimated");
   assert.ok(seen.dense);
   assert.ok(seen.text.startsWith("some words that may pass."), seen.text);
   assert.equal(seen.last.response.output[0].content[0].text, seen.text);
