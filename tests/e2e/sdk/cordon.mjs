@@ -11,7 +11,7 @@ const BINARY = process.env.CORDON_BINARY;
 // Routes of the same name as the simulator's model: one request fits both. The guarded ones have
 // rules that a harmless answer does not meet.
 const MODELS = ["normal", "echo", "slow", "cut", "stall", "error_401", "error_429", "error_500",
-  "overloaded", "error_frame", "malformed"];
+  "overloaded", "error_frame", "malformed", "context_length"];
 export const KEY = "tenant-key-of-the-sdk-tests";
 
 const RULES = `rulepack: sdk-tests

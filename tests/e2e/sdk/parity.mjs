@@ -16,14 +16,16 @@ const MINTED = /^(chatcmpl-|cmpl-|call_|toolu_|msg_|req_|resp_|rs_|fc_)/;
 /** Plain values; minted ids become #1, #2 in the order in which they are met. */
 export function canonical(value) {
   const names = new Map();
+  const named = (text) => {
+    if (!MINTED.test(text)) return text;
+    if (!names.has(text)) names.set(text, `#${names.size + 1}`);
+    return names.get(text);
+  };
   const walk = (one) => {
-    if (typeof one === "string" && MINTED.test(one)) {
-      if (!names.has(one)) names.set(one, `#${names.size + 1}`);
-      return names.get(one);
-    }
+    if (typeof one === "string") return named(one);
     if (Array.isArray(one)) return one.map(walk);
     if (one !== null && typeof one === "object") {
-      return Object.fromEntries(Object.entries(one).map(([key, inner]) => [key, walk(inner)]));
+      return Object.fromEntries(Object.entries(one).map(([key, inner]) => [named(key), walk(inner)]));
     }
     return one;
   };
