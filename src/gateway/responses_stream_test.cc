@@ -295,6 +295,33 @@ TEST(ResponsesStream, BlocksAtEveryCutAndLetsNothingOutAfterwards) {
   }
 }
 
+// A rule that only warns lost comments, retry and id fields, as one that redacts has to.
+TEST(ResponsesStream, KeepsCommentsAndOddSpellingWhereNoRuleMayChangeAnything) {
+  constexpr std::string_view kWarns = R"(rulepack: unit
+version: 1.0.0
+rules:
+  - id: u.warn
+    class: data_leakage
+    on: [response, reasoning, tool_arguments]
+    match: {pattern: 'WARN-\d{3}'}
+    action: warn
+    emergency: warn
+    rationale: A word to count.
+    tests: {match: ['WARN-000'], pass: ['WARN-']}
+)";
+  const auto pack = policy::Rulepack::parse(kWarns, "unit.yaml");
+  ASSERT_TRUE(pack) << pack.error().detail;
+  const std::array packs{*pack};
+  const auto warns = policy::Engine::compile(packs);
+  ASSERT_TRUE(warns);
+  Stream stream;
+  const std::string odd = ": a comment\n\nretry: 3000\n\nid: 7\r\n" +
+                          stream.item("output_text", {"say WARN-123"}).end();
+  EXPECT_EQ(run(odd, 7, *warns).out, odd);
+  const std::string changed = run(odd, 7).out;
+  EXPECT_EQ(changed.find("a comment"), std::string::npos) << "a rule that redacts is in force";
+}
+
 TEST(ResponsesStream, LetsWhatATextStillHoldsOutBeforeItsEnd) {
   Stream open;
   open.event("output_item.added", R"(,"output_index":0,"item":{"id":"i0","type":"message"})")

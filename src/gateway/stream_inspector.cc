@@ -1,6 +1,7 @@
 #include "gateway/internal/stream_inspector.h"
 
 #include <algorithm>
+#include <array>
 
 namespace cordon::gateway {
 namespace {
@@ -37,6 +38,14 @@ bool StreamInspector::may_change_text() const noexcept {
          context_.engine->hold_bytes(policy::Part::response, context_.mode) > 0;
 }
 
+bool StreamInspector::may_change_frames() const noexcept {
+  using policy::Part;
+  constexpr std::array kAnswered{Part::response, Part::tool_arguments, Part::reasoning};
+  return context_.engine != nullptr && std::ranges::any_of(kAnswered, [this](Part part) {
+           return context_.engine->hold_bytes(part, context_.mode) > 0;
+         });
+}
+
 StreamInspector::Text* StreamInspector::text_of(const Slot& slot) {
   const auto found = std::find_if(texts_.rbegin(), texts_.rend(),
                                   [&](const Text& text) { return text.slot == slot; });
@@ -70,7 +79,7 @@ StreamState StreamInspector::feed(std::string_view bytes, std::string& out) {
 StreamState StreamInspector::take(const codec::SseEvent& event, std::string& out) {
   if (!event.has_data) {
     // A comment keeps a connection alive. Its text is nobody's, so where rules act it is dropped.
-    out += context_.engine == nullptr ? event.raw : std::string_view(":\n\n");
+    out += may_change_frames() ? std::string_view(":\n\n") : event.raw;
     return StreamState::open;
   }
   auto& part = *context_.scratch;
@@ -224,7 +233,7 @@ bool StreamInspector::scan_whole(const SlotText& piece, std::string& settled) {
 /// With rules, what is sent is what was read: no second line that another reader could take for
 /// something else.
 void StreamInspector::append_event(const codec::SseEvent& event, std::string& out) {
-  if (context_.engine == nullptr || is_plain(event)) {
+  if (is_plain(event) || !may_change_frames()) {
     out += event.raw;
   } else {
     dialect::append_frame(out, event.name, event.data);

@@ -155,6 +155,8 @@ class StreamInspector {
   void append_event(const codec::SseEvent& event, std::string& out);
   void append_changed(const codec::SseEvent& event, std::string& out);
   [[nodiscard]] bool may_change_text() const noexcept;
+  /// Whether any rule of the answer may redact or block.
+  [[nodiscard]] bool may_change_frames() const noexcept;
 
   StreamContext context_;
   codec::SseFramer framer_;
