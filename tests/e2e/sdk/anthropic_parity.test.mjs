@@ -100,6 +100,20 @@ test("anthropic_streamed_parallel_tool_uses_are_the_same", LIMIT, async () => {
   assert.ok(seen.pieces.some((event) => event.delta?.type === "input_json_delta"));
 });
 
+// LiteLLM#31461: a guardrail that stumbles over tools the provider runs fails every request with them.
+for (const streamed of [false, true]) {
+  test(`anthropic_tools_that_the_provider_runs_pass_${streamed ? "streamed" : "whole"}`, LIMIT, async () => {
+    const seen = await same(clientAt, (client, at) => {
+      const body = { model: at("sim-normal"), ...ask(seeded(11)), tools: [...TOOLS,
+        { type: "web_search_20250305", name: "web_search", max_uses: 1 },
+        { type: "code_execution_20250522", name: "code_execution" },
+        { type: "bash_20250124", name: "bash" }] };
+      return streamed ? client.messages.stream(body).finalMessage() : client.messages.create(body);
+    });
+    assert.equal(seen.stop_reason, "end_turn");
+  });
+}
+
 test("anthropic_tool_results_come_back_the_same", LIMIT, async () => {
   const seen = await same(clientAt, async (client, at) => {
     const body = { model: at("sim-echo"), tools: TOOLS, ...ask(seeded(8, "get_time get_weather")) };

@@ -75,6 +75,22 @@ for (const [name, more] of [
   });
 }
 
+// LiteLLM#31461: a guardrail that stumbles over tools the provider runs fails every request with them.
+for (const streamed of [false, true]) {
+  test(`tools_that_the_provider_runs_itself_pass_${streamed ? "streamed" : "whole"}`, LIMIT, async () => {
+    const seen = await same(clientAt, async (client, at) => {
+      const answer = await client.responses.create({ model: at("sim-normal"), stream: streamed,
+        input: `hello${SEED}`, tool_choice: "auto", tools: [...TOOLS, { type: "web_search" },
+          { type: "code_interpreter", container: { type: "auto" } },
+          { type: "file_search", vector_store_ids: ["vs_1"] }, { type: "image_generation" },
+          { type: "mcp", server_label: "s", server_url: "https://example.com", require_approval: "never" },
+          { type: "custom", name: "free", format: { type: "text" } }, { type: "local_shell" }] });
+      return streamed ? seenAlike(await read(answer)) : { response: answer };
+    });
+    assert.equal((seen.response ?? seen.last.response).status, "completed");
+  });
+}
+
 test("the_helper_that_gathers_a_stream_ends_with_the_same_response", LIMIT, async () => {
   const seen = await same(clientAt, async (client, at) => {
     const stream = client.responses.stream(
