@@ -26,6 +26,7 @@ if(BUILD_TESTING)
   add_executable(gateway_integration_test tests/integration/gateway_exchange_test.cc
                  tests/integration/gateway_stream_test.cc
                  tests/integration/gateway_kill_test.cc
+                 tests/integration/gateway_key_test.cc
                  tests/integration/gateway_messages_test.cc
                  tests/integration/gateway_responses_test.cc
                  tests/integration/gateway_surfaces_test.cc

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/gateways.h"
+#include "containment/keys.h"
 #include "containment/receipt.h"
 #include "containment/state.h"
 #include "evidence/log.h"
@@ -60,6 +61,13 @@ struct ControlOptions {
 struct Contained {
   containment::Containment containment;
   containment::Receipt receipt;
+};
+
+/// A key after a change, with the proof that it took hold.
+struct KeyChanged {
+  containment::Key key;
+  containment::Receipt receipt;
+  std::string secret;  ///< of a key that was made just now; else empty
 };
 
 /// What came of an order: it is done, or it waits for a second person.

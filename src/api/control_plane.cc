@@ -106,6 +106,12 @@ Status ControlPlane::apply_entry(EntryKind kind, std::string_view bytes) {
       tokens_.evolve(event);
       return {};
     }
+    case EntryKind::key_change: {
+      CORDON_TRY(const model::Entry entry, model::parse_entry(bytes));
+      CORDON_TRY(const containment::KeyEvent event, containment::parse_key_event(entry.body));
+      keys_.evolve(event);
+      return {};
+    }
     case EntryKind::receipt: {
       CORDON_TRY(const model::Entry entry, model::parse_entry(bytes));
       CORDON_TRY(containment::Receipt receipt, containment::Receipt::from_json(entry.body));
@@ -262,10 +268,16 @@ net::Task<Status> ControlPlane::record_loaded() {
   co_return Status{};
 }
 
+Result<std::shared_ptr<const model::Generation>> ControlPlane::configure(
+    const containment::RulepackDigests& digests) const {
+  CORDON_TRY(const auto made,
+             containment::make_generation(last_generation_, options_.config, measures_, digests));
+  return containment::seal(containment::with_keys(*made, keys_, now()));
+}
+
 Result<std::shared_ptr<const model::Generation>> ControlPlane::next_generation(
     const containment::RulepackDigests& digests) const {
-  CORDON_TRY(const auto configured,
-             containment::make_generation(last_generation_, options_.config, measures_, digests));
+  CORDON_TRY(const auto configured, configure(digests));
   const containment::Containment* const rollback = measures_.rollback();
   CORDON_TRY(const model::Generation from,
              origin(*configured, rollback == nullptr ? std::nullopt : rollback->to));
@@ -287,8 +299,7 @@ net::Task<Result<std::string>> ControlPlane::begin() {
   }
 
   const containment::RulepackDigests digests = rulepack_digests();
-  auto configured =
-      containment::make_generation(last_generation_, options_.config, measures_, digests);
+  auto configured = configure(digests);
   if (!configured) co_return tl::make_unexpected(configured.error());
   configured_ = *std::move(configured);
   const containment::Containment* const rollback = measures_.rollback();
@@ -439,11 +450,6 @@ net::Task<Status> ControlPlane::revoke(std::string id, model::Actor by) {
   const auto written = co_await ledger_.record(std::move(draft));
   if (!written) co_return tl::make_unexpected(written.error());
   co_return Status{};
-}
-
-const containment::Receipt* ControlPlane::receipt(std::string_view id) const noexcept {
-  const auto found = receipts_.find(id);
-  return found == receipts_.end() ? nullptr : &found->second;
 }
 
 }  // namespace cordon::api

@@ -4,16 +4,13 @@
 // appended, made durable and read back; then it takes effect. What a restart finds is the same.
 #pragma once
 
-#include "api/baseline.h"
 #include "api/control_parts.h"
+#include "api/control_state.h"
 #include "api/given.h"
 #include "api/ledger.h"
-#include "api/pages.h"
 #include "api/past_generations.h"
 #include "api/replay_order.h"
 #include "containment/generations.h"
-#include "containment/history.h"
-#include "containment/recent.h"
 #include "containment/tokens.h"
 #include "detect/alertmanager.h"
 #include "evidence/bundle.h"
@@ -40,7 +37,7 @@ struct FlightScope;
 }  // namespace internal
 
 /// Control thread only, except recover(), which runs before the loop does.
-class ControlPlane {
+class ControlPlane : public ControlState {
  public:
   ControlPlane(Parts parts, ControlOptions options);
   ~ControlPlane();
@@ -75,6 +72,15 @@ class ControlPlane {
       containment::RevokeGeneration command);
   [[nodiscard]] net::Task<Result<containment::Minted>> mint(containment::MintToken command);
   [[nodiscard]] net::Task<Status> revoke(std::string id, model::Actor by);
+  // Keys of tenants; control_key.cc. Each answers once every gateway thread obeys.
+  [[nodiscard]] net::Task<Result<KeyChanged>> issue_key(containment::IssueKey command);
+  [[nodiscard]] net::Task<Result<KeyChanged>> rotate_key(containment::RotateKey command);
+  /// `expires_in` from now.
+  [[nodiscard]] net::Task<Result<KeyChanged>> expire_key(std::string id,
+                                                         std::chrono::milliseconds expires_in,
+                                                         std::string reason, model::Actor by);
+  [[nodiscard]] net::Task<Result<KeyChanged>> revoke_key(std::string id, std::string reason,
+                                                         model::Actor by);
   [[nodiscard]] net::Task<Result<detect::Signal>> report(detect::Signal signal);
   /// Takes every alert that can be taken and was not before, all in one commit, and answers once
   /// it is durable. One refusal for all that cannot.
@@ -136,31 +142,17 @@ class ControlPlane {
   /// The one digest of the pack's past, or of its file, that begins so; `not_found` names them all.
   [[nodiscard]] Result<std::string> find_rulepack(const std::string& name,
                                                   std::string_view digest) const;
-  [[nodiscard]] const RulepackShelf& shelf() const noexcept { return shelf_; }
-  [[nodiscard]] const std::vector<ReplayRecord>& replays() const noexcept { return replays_; }
 
-  // State, to read.
+  // More to read.
   [[nodiscard]] const model::Generation& generation() const noexcept { return *generation_; }
-  [[nodiscard]] const containment::State& measures() const noexcept { return measures_; }
-  [[nodiscard]] const containment::Approvals& approvals() const noexcept { return approvals_; }
-  [[nodiscard]] const Pages& pages() const noexcept { return pages_; }
-  [[nodiscard]] const containment::Tokens& tokens() const noexcept { return tokens_; }
   [[nodiscard]] const incident::Watch& watch() const noexcept { return watch_; }
-  [[nodiscard]] const containment::History& history() const noexcept { return history_; }
   [[nodiscard]] const PastGenerations& past() const noexcept { return past_; }
-  [[nodiscard]] const containment::Recent& recent() const noexcept { return recent_; }
   /// What runs in `scope` now, asked of every gateway thread.
   [[nodiscard]] net::Task<Result<containment::Touched>> running(model::Scope scope);
   [[nodiscard]] std::vector<TargetStanding> targets() const;
-  [[nodiscard]] const containment::Receipt* receipt(std::string_view id) const noexcept;
-  [[nodiscard]] const std::vector<EvidenceRecord>& evidence() const noexcept { return evidence_; }
   [[nodiscard]] evidence::Log& log() noexcept { return parts_.log; }
   [[nodiscard]] const journal::Journal& journal() const noexcept { return parts_.journal; }
   [[nodiscard]] const ControlOptions& options() const noexcept { return options_; }
-  /// Null when none is pinned.
-  [[nodiscard]] const Baseline* baseline() const noexcept {
-    return baseline_ ? &*baseline_ : nullptr;
-  }
   [[nodiscard]] const IngestCounts& ingest_counts() const noexcept { return ingest_counts_; }
   [[nodiscard]] std::filesystem::path bundle_path(const EvidenceRecord& record) const;
   [[nodiscard]] const std::string& node() const noexcept { return parts_.writer.node(); }
@@ -224,6 +216,13 @@ class ControlPlane {
   /// The order that waits, with what it comes to now; the state may have moved on.
   [[nodiscard]] net::Task<Result<internal::Judgement>> judge_again(containment::Asked asked,
                                                                    RulepackOrder& order);
+  /// Records `event`, or the refusal of `command`, and has it obeyed. Under the caller's turn.
+  [[nodiscard]] net::Task<Result<KeyChanged>> change_key(std::string_view command,
+                                                         Result<containment::KeyEvent> event,
+                                                         std::string secret, model::Actor by);
+  /// The configuration with these rulepacks and the keys issued, without a measure.
+  [[nodiscard]] Result<std::shared_ptr<const model::Generation>> configure(
+      const containment::RulepackDigests& digests) const;
   void settle(const model::Entry& entry);
   void note_page(const model::Entry& entry);
   [[nodiscard]] net::Task<Status> record_page(PageEvent event, model::Actor actor);
@@ -261,23 +260,13 @@ class ControlPlane {
   Parts parts_;
   ControlOptions options_;
   Ledger ledger_;
-  containment::State measures_;
-  containment::Tokens tokens_;
-  containment::Approvals approvals_;
-  Pages pages_;
-  containment::History history_;
   PastGenerations past_;
-  containment::Recent recent_;
   incident::Watch watch_;
-  std::map<std::string, containment::Receipt, std::less<>> receipts_;
-  std::vector<EvidenceRecord> evidence_;
   std::set<std::string, std::less<>> freezing_;  ///< ids of bundles being written
   std::shared_ptr<const model::Generation> generation_;
-  std::shared_ptr<const model::Generation> configured_;  ///< by the configuration alone
+  std::shared_ptr<const model::Generation> configured_;  ///< by the configuration and keys
   std::uint64_t last_generation_ = 0;  ///< number and digest as the journal last named them
   std::string last_digest_;
-  RulepackShelf shelf_;
-  std::vector<ReplayRecord> replays_;
   containment::RulepackDigests measured_for_;          ///< whose classes the desk was told
   std::set<std::string, std::less<>> flights_frozen_;  ///< incidents
   /// Every kMarkEvery-th entry with its time, so that a window is found without reading all.
@@ -288,7 +277,6 @@ class ControlPlane {
   /// Refusals that were recorded and whose calls were not yet answered, by detail.
   std::multiset<std::string> refusals_;
   IngestCounts ingest_counts_;
-  std::optional<Baseline> baseline_;
   RulesByPack rules_by_pack_;
   std::string compared_;  ///< generation and baseline of the last comparison
   std::map<std::string, std::deque<MonoTime>, std::less<>> report_times_;  ///< by token

@@ -128,8 +128,9 @@ Result<Plan> Reload::plan(std::shared_ptr<const Reread> read) const {
   containment::RulepackDigests digests;
   CORDON_CHECK(load_new_packs(*read, plan, digests));
   const std::uint64_t number = of_.generation_->number + 1;
-  CORDON_TRY(plan.configured,
+  CORDON_TRY(const auto made,
              containment::make_generation(number, read->config, of_.measures_, digests));
+  plan.configured = containment::seal(containment::with_keys(*made, of_.keys_, of_.now()));
   const containment::Containment* const rollback = of_.measures_.rollback();
   CORDON_TRY(const model::Generation from,
              of_.origin(*plan.configured, rollback == nullptr ? std::nullopt : rollback->to));

@@ -377,8 +377,7 @@ net::Task<Result<RulepackAnswer>> ControlPlane::put_in_force(internal::Judgement
   const Status applied = co_await ledger_.applied(*written);
   if (!applied) co_return tl::make_unexpected(applied.error());
 
-  auto configured =
-      containment::make_generation(last_generation_, options_.config, measures_, digests);
+  auto configured = configure(digests);
   if (!configured) co_return tl::make_unexpected(configured.error());
   configured_ = *std::move(configured);
   auto receipt = co_await publish(*next, first->id);

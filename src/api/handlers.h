@@ -15,6 +15,11 @@ net::Task<Result<Reply>> handle_generation(ControlPlane& control, const Call& ca
 net::Task<Result<Reply>> handle_tokens(ControlPlane& control, const Call& call);
 net::Task<Result<Reply>> handle_mint_token(ControlPlane& control, const Call& call);
 net::Task<Result<Reply>> handle_revoke_token(ControlPlane& control, const Call& call);
+net::Task<Result<Reply>> handle_keys(ControlPlane& control, const Call& call);
+net::Task<Result<Reply>> handle_issue_key(ControlPlane& control, const Call& call);
+net::Task<Result<Reply>> handle_rotate_key(ControlPlane& control, const Call& call);
+net::Task<Result<Reply>> handle_expire_key(ControlPlane& control, const Call& call);
+net::Task<Result<Reply>> handle_revoke_key(ControlPlane& control, const Call& call);
 net::Task<Result<Reply>> handle_containments(ControlPlane& control, const Call& call);
 net::Task<Result<Reply>> handle_containment(ControlPlane& control, const Call& call);
 net::Task<Result<Reply>> handle_receipt(ControlPlane& control, const Call& call);

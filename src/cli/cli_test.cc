@@ -373,6 +373,14 @@ TEST(CliCalls, ReachTheServerAsTheApiNamesThem) {
       {"token mint anna --role responder --role commander --expires-in 1h",
        R"(POST /api/v1/tokens  {"person":"anna","roles":["responder","commander"],)"
        R"("expires_in":"1h"})"},
+      {"key issue acme --name billing --route a --route b --expires-in 90d",
+       R"(POST /api/v1/keys  {"tenant":"acme","name":"billing","routes":["a","b"],)"
+       R"("expires_in":"90d"})"},
+      {"key issue acme", R"(POST /api/v1/keys  {"tenant":"acme"})"},
+      {"key rotate ../x --overlap 24h", R"(POST /api/v1/keys/..%2Fx/rotate  {"overlap":"24h"})"},
+      {"key expire x --expires-in 1h --reason r",
+       R"(POST /api/v1/keys/x/expire  {"expires_in":"1h","reason":"r"})"},
+      {"key revoke x --reason r", R"(POST /api/v1/keys/x/revoke  {"reason":"r"})"},
       {"incident commander INC-2026-00001 --propose ben",
        R"(POST /api/v1/incidents/INC-2026-00001/commander  {"person":"ben"})"},
       {"mitigation declare I --scope route=a --below 0.05",
@@ -410,6 +418,27 @@ TEST_F(CliFiles, AMintedTokenGoesToAPrivateFileAndNotToTheScreen) {
   EXPECT_EQ(*read_file(file, 100), std::string(kSecret) + "\n");
   // A second time the file is there, so nothing is minted that could not be kept.
   EXPECT_EQ(world.run(words).code, exit_code(Errc::conflict));
+}
+
+TEST_F(CliFiles, AnIssuedKeyGoesToAPrivateFileAndNotToTheScreen) {
+  World world;
+  SaidServer server(201, "application/json",
+                    std::string(R"({"key":{"id":"k1","tenant":"acme","state":"in_force"},)") +
+                        R"("receipt":{"generation":2,"nodes":[]},"secret":")" + kSecret + "\"}");
+  const std::string file = dir_ / "acme.key";
+  const std::vector<std::string> words = {"key", "issue",    "acme",      "--out",
+                                          file,  "--server", server.url()};
+  const Ran ran = world.run(words);
+  EXPECT_EQ(ran.code, 0) << ran.error;
+  EXPECT_THAT(ran.out + ran.error, Not(HasSubstr(kSecret)));
+  struct stat status {};
+  ASSERT_EQ(::stat(file.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+  EXPECT_EQ(*read_file(file, 100), std::string(kSecret) + "\n");
+  EXPECT_EQ(world.run(words).code, exit_code(Errc::conflict));
+  const Ran shown = world.run({"key", "rotate", "k1", "--overlap", "0s", "--server", server.url()});
+  EXPECT_THAT(shown.out, HasSubstr(kSecret));
+  EXPECT_THAT(shown.error, HasSubstr("shown this once"));
 }
 
 TEST(CliServe, HandsItsArgumentsOnAndItsExitCodeBack) {

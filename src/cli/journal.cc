@@ -68,26 +68,25 @@ Done show_journal(Session& session, const Values& values) {
 }  // namespace
 
 std::vector<Command> journal_commands() {
-  return {
-      {.path = "journal show",
-       .summary = "Read the journal of a stopped server; changes nothing",
-       .example = "journal show /var/lib/cordon/journal --kind containment",
-       .reach = Reach::local,
-       .parameters = {{Form::positional, Presence::required, "dir", "DIR",
-                       "the directory that holds the segments"},
-                      {Form::option,
-                       Presence::optional,
-                       "kind",
-                       "KIND",
-                       "entries of one kind only",
-                       {"decision", "response_end", "generation_change", "containment", "receipt",
-                        "signal", "incident_event", "config_change", "rulepack_change",
-                        "token_change", "refusal", "custody", "recovery", "replay_test"}},
-                      {Form::option, Presence::optional, "from", "N", "the first sequence"},
-                      {Form::option, Presence::optional, "limit", "N", "no more than these"},
-                      {Form::flag, Presence::optional, "json", "",
-                       "the entries as stored, one a line"}},
-       .run = show_journal}};
+  return {{.path = "journal show",
+           .summary = "Read the journal of a stopped server; changes nothing",
+           .example = "journal show /var/lib/cordon/journal --kind containment",
+           .reach = Reach::local,
+           .parameters =
+               {{Form::positional, Presence::required, "dir", "DIR",
+                 "the directory that holds the segments"},
+                {Form::option,
+                 Presence::optional,
+                 "kind",
+                 "KIND",
+                 "entries of one kind only",
+                 {"decision", "response_end", "generation_change", "containment", "receipt",
+                  "signal", "incident_event", "config_change", "rulepack_change", "token_change",
+                  "key_change", "refusal", "custody", "recovery", "replay_test"}},
+                {Form::option, Presence::optional, "from", "N", "the first sequence"},
+                {Form::option, Presence::optional, "limit", "N", "no more than these"},
+                {Form::flag, Presence::optional, "json", "", "the entries as stored, one a line"}},
+           .run = show_journal}};
 }
 
 }  // namespace cordon::cli::internal

@@ -2,6 +2,8 @@
 #include "codec/base64.h"
 #include "crypto/sha256.h"
 
+#include <unistd.h>
+
 #include <array>
 
 namespace cordon::cli::internal {
@@ -23,15 +25,147 @@ Done make(Session& session, const Values&) {
   return {};
 }
 
+void print_changed(Session& session, const codec::Json& changed) {
+  const codec::Json key = changed.value("key", codec::Json::object());
+  const codec::Json receipt = changed.value("receipt", codec::Json::object());
+  session.print(make_list(key, {{"id", "id"},
+                                {"tenant", "tenant"},
+                                {"name", "name"},
+                                {"routes", "routes"},
+                                {"state", "state"},
+                                {"expires", "expires_at", Show::time},
+                                {"replaces", "replaces"}}));
+  session.print(make_list(receipt, {{"generation", "generation"}}));
+  for (const codec::Json& node : receipt.value("nodes", codec::Json::array())) {
+    session.print_line(fmt::format("node        {}: {}, {} cut", show(node, "node"),
+                                   node.value("acked", false) ? "acknowledged" : "did not answer",
+                                   show(node, "streams_cut")));
+  }
+}
+
+void print_made(Session& session, const codec::Json& changed) {
+  print_changed(session, changed);
+  if (!changed.contains("secret")) return;
+  session.print(make_list(changed, {{"key", "secret"}}));
+  session.note("The key is shown this once: give it to the application. Only its hash is stored.");
+}
+
+/// Posts, and shows the key or writes it to the file that `--out` names.
+Done post_for_key(Session& session, const Values& values, const std::string& path,
+                  const codec::Json& body) {
+  const auto file = values.optional("out");
+  // Looked at first: a key that cannot be kept must not be made.
+  if (file && ::access(file->c_str(), F_OK) == 0) {
+    return fail(Errc::conflict, *file + ": exists already; expected a new file");
+  }
+  auto reply = session.post(path, body);
+  if (!reply || !file) return session.show(reply, print_made);
+  CORDON_CHECK(write_private(*file, internal::show(reply->json, "secret") + "\n"));
+  reply->json.erase("secret");
+  reply->body = codec::write_json(reply->json);
+  return session.show(reply, print_made);
+}
+
+std::string path_of(const Values& values, std::string_view what) {
+  return fmt::format("/api/v1/keys/{}/{}", segment(values.text("id")), what);
+}
+
+Done issue(Session& session, const Values& values) {
+  codec::Json body = {{"tenant", values.text("tenant")}};
+  if (const auto name = values.optional("name")) body["name"] = *name;
+  if (const auto& routes = values.all("route"); !routes.empty()) body["routes"] = routes;
+  if (const auto expires = values.optional("expires-in")) body["expires_in"] = *expires;
+  return post_for_key(session, values, "/api/v1/keys", body);
+}
+
+Done rotate(Session& session, const Values& values) {
+  codec::Json body = {{"overlap", values.text("overlap")}};
+  if (const auto expires = values.optional("expires-in")) body["expires_in"] = *expires;
+  return post_for_key(session, values, path_of(values, "rotate"), body);
+}
+
+Done expire(Session& session, const Values& values) {
+  const codec::Json body = {{"expires_in", values.text("expires-in")},
+                            {"reason", values.text("reason")}};
+  return session.show(session.post(path_of(values, "expire"), body), print_changed);
+}
+
+Done revoke(Session& session, const Values& values) {
+  const codec::Json body = {{"reason", values.text("reason")}};
+  return session.show(session.post(path_of(values, "revoke"), body), print_changed);
+}
+
+Done list(Session& session, const Values&) {
+  return session.show_items(session.get("/api/v1/keys"),
+                            {{"ID", "id"},
+                             {"TENANT", "tenant"},
+                             {"NAME", "name"},
+                             {"ROUTES", "routes"},
+                             {"STATE", "state"},
+                             {"EXPIRES", "expires_at", Show::time},
+                             {"ISSUED BY", "issued_by"}},
+                            "no keys");
+}
+
+constexpr Parameter kId{Form::positional, Presence::required, "id", "ID", "the key's public id"};
+constexpr Parameter kReason{Form::option, Presence::required, "reason", "TEXT",
+                            "why, for the record"};
+constexpr Parameter kOut{Form::option, Presence::optional, "out", "FILE",
+                         "write the key to a new file of mode 0600 instead of showing it"};
+constexpr Parameter kExpires{Form::option, Presence::optional, "expires-in", "DURATION",
+                             "how long it is valid, like 90d; without it, until it is revoked"};
+
 }  // namespace
 
 std::vector<Command> key_commands() {
-  return {{.path = "key new",
-           .summary = "Make a tenant's key and the hash that the configuration keeps",
-           .example = "key new --json",
-           .reach = Reach::local,
-           .parameters = {{Form::flag, Presence::optional, "json", "", "print an object"}},
-           .run = make}};
+  return {
+      {.path = "key new",
+       .summary = "Make a tenant's key and the hash that the configuration keeps",
+       .example = "key new --json",
+       .reach = Reach::local,
+       .parameters = {{Form::flag, Presence::optional, "json", "", "print an object"}},
+       .run = make},
+      {.path = "key issue",
+       .summary = "Issue a key to a tenant of a running node; it is shown once",
+       .example = "key issue acme --name billing --route support --expires-in 90d",
+       .parameters = {{Form::positional, Presence::required, "tenant", "TENANT",
+                       "a tenant of the configuration"},
+                      {Form::option, Presence::optional, "name", "TEXT", "what it is for"},
+                      {Form::option, Presence::any, "route", "NAME",
+                       "what it may ask for, once for each route; without it, all the tenant has"},
+                      kExpires,
+                      kOut},
+       .run = issue},
+      {.path = "key list",
+       .summary = "All keys that were issued, without their secrets",
+       .example = "key list",
+       .parameters = {},
+       .run = list},
+      {.path = "key rotate",
+       .summary = "Issue another key in the place of one, which is valid a while longer",
+       .example = "key rotate 5f1c2a9e0b7d4c33 --overlap 24h",
+       .parameters = {kId,
+                      {Form::option, Presence::required, "overlap", "DURATION",
+                       "how long the old one is still valid, like 24h; 0s for not at all"},
+                      {Form::option, Presence::optional, "expires-in", "DURATION",
+                       "how long the other one is valid; without it, as long as the old one was "
+                       "meant to be"},
+                      kOut},
+       .run = rotate},
+      {.path = "key expire",
+       .summary = "Say until when a key is valid; what runs by it may end",
+       .example = "key expire 5f1c2a9e0b7d4c33 --expires-in 1h --reason 'contract ended'",
+       .parameters = {kId,
+                      {Form::option, Presence::required, "expires-in", "DURATION",
+                       "from now, like 1h; 0s for at once"},
+                      kReason},
+       .run = expire},
+      {.path = "key revoke",
+       .summary = "Take a key back for good, and cut what runs by it",
+       .example = "key revoke 5f1c2a9e0b7d4c33 --reason 'found in a public repository'",
+       .parameters = {kId, kReason},
+       .run = revoke},
+  };
 }
 
 }  // namespace cordon::cli::internal

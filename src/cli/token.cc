@@ -1,21 +1,9 @@
 #include "cli/internal/session.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 namespace cordon::cli::internal {
 namespace {
-
-/// A new file that only its owner may read.
-Status write_private(const std::string& path, const std::string& text) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0) {
-    return fail(Errc::conflict, path + ": cannot be made; expected that no such file exists yet");
-  }
-  const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  if (::close(file) != 0 || !written) return fail(Errc::unavailable, path + ": cannot be written");
-  return {};
-}
 
 void print_minted(Session& session, const codec::Json& token) {
   session.print(make_list(token, {{"id", "id"},

@@ -1,5 +1,6 @@
 // What each command comes to: one event or one refusal. Pure: the clock and the disk stay outside.
 #include "codec/yaml.h"
+#include "containment/internal/reason.h"
 #include "containment/internal/weaker.h"
 #include "containment/state.h"
 
@@ -11,8 +12,26 @@
 #include <set>
 
 namespace cordon::containment {
+
+Status internal::check_reason(std::string_view reason) {
+  if (reason.find_first_not_of(" \t\r\n") == reason.npos) {
+    return fail(Errc::invalid, "the reason is missing; say why, for whoever reads this later");
+  }
+  if (reason.size() > kReasonBytesMax) {
+    return fail(Errc::invalid, fmt::format("the reason is {} bytes, at most {} are taken",
+                                           reason.size(), kReasonBytesMax));
+  }
+  // An entry holds text only: what its writer would have to replace cannot be read back.
+  const auto back = codec::parse_json(codec::write_json(codec::Json(std::string(reason))));
+  if (!back || back->get<std::string>() != reason) {
+    return fail(Errc::invalid, "the reason is not UTF-8 text");
+  }
+  return {};
+}
+
 namespace {
 
+using internal::check_reason;
 using model::Dimension;
 using model::Mode;
 using model::Scope;
@@ -34,22 +53,6 @@ Status check_id(std::string_view id, std::string_view what) {
   if (fits) return {};
   return fail(Errc::invalid, fmt::format("{} must be 1 to {} letters, digits, '-', '_' or '.'",
                                          what, kIdBytesMax));
-}
-
-Status check_reason(std::string_view reason) {
-  if (reason.find_first_not_of(" \t\r\n") == reason.npos) {
-    return fail(Errc::invalid, "the reason is missing; say why, for whoever reads this later");
-  }
-  if (reason.size() > kReasonBytesMax) {
-    return fail(Errc::invalid, fmt::format("the reason is {} bytes, at most {} are taken",
-                                           reason.size(), kReasonBytesMax));
-  }
-  // An entry holds text only: what its writer would have to replace cannot be read back.
-  const auto back = codec::parse_json(codec::write_json(codec::Json(std::string(reason))));
-  if (!back || back->get<std::string>() != reason) {
-    return fail(Errc::invalid, "the reason is not UTF-8 text");
-  }
-  return {};
 }
 
 Status check_actor(const model::Actor& actor) {

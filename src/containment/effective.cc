@@ -34,6 +34,11 @@ const std::string* insists_on(const MeasureInForce& measure, Dimension dimension
   return value && *value != "*" ? &*value : nullptr;
 }
 
+bool names_route(const model::IssuedKey& key, std::string_view route) noexcept {
+  return std::any_of(key.routes.begin(), key.routes.end(),
+                     [route](const std::string& each) { return each == "*" || each == route; });
+}
+
 const MeasureInForce* first_covering(const std::vector<const MeasureInForce*>& measures,
                                      const Place& place) noexcept {
   for (const MeasureInForce* each : measures) {
@@ -64,16 +69,23 @@ void Effective::index_names() {
       index.routes.push_back(route);
     }
     std::sort(index.routes.begin(), index.routes.end());
-    for (const std::string& hash : tenant.key_sha256) {
-      const auto bytes = from_hex(hash);
-      KeyIndex key{{}, &tenant};
-      if (!bytes || bytes->size() != key.digest.size()) continue;
-      std::copy(bytes->begin(), bytes->end(), key.digest.begin());
-      keys_.push_back(key);
-    }
+    for (const std::string& hash : tenant.key_sha256) index_key(hash, tenant, nullptr);
+  }
+  for (const model::IssuedKey& key : generation_->keys) {
+    const TenantIndex* const of = tenant_index(key.tenant);
+    if (of != nullptr) index_key(key.sha256, *of->tenant, &key);
   }
   std::sort(keys_.begin(), keys_.end(),
             [](const KeyIndex& a, const KeyIndex& b) { return a.digest < b.digest; });
+}
+
+void Effective::index_key(std::string_view sha256, const model::Tenant& tenant,
+                          const model::IssuedKey* issued) {
+  const auto bytes = from_hex(sha256);
+  KeyIndex key{{}, &tenant, issued};
+  if (!bytes || bytes->size() != key.digest.size()) return;
+  std::copy(bytes->begin(), bytes->end(), key.digest.begin());
+  keys_.push_back(key);
 }
 
 void Effective::index_measure(const MeasureInForce& measure) {
@@ -111,15 +123,25 @@ const Effective::TenantIndex* Effective::tenant_index(std::string_view tenant) c
   return found == tenants_.end() ? nullptr : &found->second;
 }
 
-const model::Tenant* Effective::tenant_of_key(std::string_view key) const {
-  if (key.empty()) return nullptr;
+const model::IssuedKey* Effective::issued_key(std::string_view id) const noexcept {
+  const auto& keys = generation_->keys;
+  const auto found = std::lower_bound(
+      keys.begin(), keys.end(), id,
+      [](const model::IssuedKey& each, std::string_view wanted) { return each.id < wanted; });
+  return found != keys.end() && found->id == id ? &*found : nullptr;
+}
+
+Caller Effective::caller_of(std::string_view key, const Clock& clock) const {
+  if (key.empty()) return {};
   const crypto::Digest digest = crypto::sha256(key);
   // The search is over digests, whose order tells nothing about the key.
   const auto found = std::lower_bound(
       keys_.begin(), keys_.end(), digest,
       [](const KeyIndex& each, const crypto::Digest& wanted) { return each.digest < wanted; });
-  if (found == keys_.end() || !crypto::equal_constant_time(found->digest, digest)) return nullptr;
-  return found->tenant;
+  if (found == keys_.end() || !crypto::equal_constant_time(found->digest, digest)) return {};
+  const model::IssuedKey* const issued = found->issued;
+  if (issued != nullptr && issued->expires_at && *issued->expires_at <= clock.wall()) return {};
+  return {found->tenant, issued};
 }
 
 const model::Provider* Effective::provider(std::string_view name) const noexcept {
@@ -138,9 +160,11 @@ bool Effective::TenantIndex::may_use(std::string_view route) const noexcept {
   return every_route || std::binary_search(routes.begin(), routes.end(), route);
 }
 
-bool Effective::may_use(const model::Tenant& tenant, std::string_view route) const noexcept {
-  const TenantIndex* index = tenant_index(tenant.name);
-  return index != nullptr && index->may_use(route);
+bool Effective::may_use(const Caller& caller, std::string_view route) const noexcept {
+  if (caller.tenant == nullptr) return false;
+  const TenantIndex* index = tenant_index(caller.tenant->name);
+  return index != nullptr && index->may_use(route) &&
+         (caller.key == nullptr || names_route(*caller.key, route));
 }
 
 Ruling Effective::rule(const Place& asked) const noexcept {
@@ -166,7 +190,9 @@ Ruling Effective::rule_on(const Place& asked, const RouteIndex* route,
   ruling.route = route->route;
   ruling.mode = route->route->mode;
   const TenantIndex* tenant = tenant_index(asked.tenant);
-  if (tenant == nullptr || !tenant->may_use(asked.route)) {
+  const model::IssuedKey* const key = asked.key.empty() ? nullptr : issued_key(asked.key);
+  if (tenant == nullptr || !tenant->may_use(asked.route) ||
+      (!asked.key.empty() && (key == nullptr || !names_route(*key, asked.route)))) {
     ruling.admission = Admission::forbidden_route;
     return ruling;
   }
@@ -234,6 +260,9 @@ Ruling Effective::rule_as_named(const Place& asked, const RouteIndex* route) con
 }
 
 std::optional<Forbidden> Effective::forbids(const Place& place) const noexcept {
+  if (!place.key.empty() && issued_key(place.key) == nullptr) {
+    return Forbidden{{}, Admission::key_revoked};
+  }
   const MeasureInForce* stop = nullptr;
   if (stops_.size() <= kStopsScanned) {
     stop = first_covering(stops_, place);

@@ -20,7 +20,8 @@ enum class Admission : std::uint8_t {
   switched_off,     ///< a switch covers the exchange, or every target it could go to
   locked_down,      ///< a lockdown does
   unknown_route,    ///< no such route
-  forbidden_route,  ///< the tenant may not use it, or there is no such tenant
+  forbidden_route,  ///< the tenant or its key may not use it, or there is no such tenant
+  key_revoked,      ///< the key under which it runs was taken back
 };
 
 /// What holds for one exchange. Views into the Effective that made it, which must outlive it.
@@ -39,9 +40,15 @@ struct Ruling {
   }
 };
 
+/// Who presents a key. Views into the Effective that answered.
+struct Caller {
+  const model::Tenant* tenant = nullptr;  ///< null: nobody
+  const model::IssuedKey* key = nullptr;  ///< null: a key of the configuration
+};
+
 /// Why an exchange may not go on.
 struct Forbidden {
-  std::string_view measure_id;
+  std::string_view measure_id;  ///< empty if its key was revoked
   Admission why = Admission::switched_off;
 };
 
@@ -55,11 +62,12 @@ class Effective {
 
   [[nodiscard]] const model::Generation& generation() const noexcept { return *generation_; }
 
-  /// Who presents this key; null when nobody does. Compares digests in constant time.
-  [[nodiscard]] const model::Tenant* tenant_of_key(std::string_view key) const;
+  /// Who presents this key; nobody when it is unknown, or expired by `clock`, which is asked only
+  /// where a key expires. Compares digests in constant time.
+  [[nodiscard]] Caller caller_of(std::string_view key, const Clock& clock) const;
   [[nodiscard]] const model::Provider* provider(std::string_view name) const noexcept;
   [[nodiscard]] const model::Route* route(std::string_view name) const noexcept;
-  [[nodiscard]] bool may_use(const model::Tenant& tenant, std::string_view route) const noexcept;
+  [[nodiscard]] bool may_use(const Caller& caller, std::string_view route) const noexcept;
 
   /// Rules on a new exchange. `place.model` and `place.provider` are ignored, unless the route has
   /// no targets: then it is rule_as_named().
@@ -69,11 +77,10 @@ class Effective {
   /// Rules on an exchange that somebody else carries, to the provider and the model that `place`
   /// names, as far as it names them. No target is chosen and no fallback stands in.
   [[nodiscard]] Ruling rule_as_named(const model::Place& place) const noexcept;
-  /// The switch or lockdown that covers `place` as it stands, with the target it chose. Ask
-  /// before a target is used: the generation may have changed since the ruling.
+  /// The switch or lockdown that covers `place` as it stands, with the target it chose; or that
+  /// its key was revoked. Ask before a target is used: the generation may have changed since the
+  /// ruling.
   [[nodiscard]] std::optional<Forbidden> forbids(const model::Place& place) const noexcept;
-  /// False when nothing can be forbidden.
-  [[nodiscard]] bool stops_anything() const noexcept { return !stops_.empty(); }
   /// Null when no flag of this name is configured.
   [[nodiscard]] const model::Flag* flag(std::string_view name) const noexcept;
   /// The switch or lockdown in force that names the flag and covers `place`, whose own flags are
@@ -104,15 +111,20 @@ class Effective {
   struct KeyIndex {
     std::array<std::byte, 32> digest;
     const model::Tenant* tenant;
+    const model::IssuedKey* issued;  ///< null: of the configuration
   };
   [[nodiscard]] Ruling rule_on(const model::Place& place, const RouteIndex* route,
                                const Targets* targets) const noexcept;
   [[nodiscard]] Ruling rule_as_named(const model::Place& place,
                                      const RouteIndex* route) const noexcept;
   void index_names();
+  void index_key(std::string_view sha256, const model::Tenant& tenant,
+                 const model::IssuedKey* issued);
   void index_measure(const model::MeasureInForce& measure);
   [[nodiscard]] const RouteIndex* route_index(std::string_view route) const noexcept;
   [[nodiscard]] const TenantIndex* tenant_index(std::string_view tenant) const noexcept;
+  /// Null when no key has that id, or it was revoked.
+  [[nodiscard]] const model::IssuedKey* issued_key(std::string_view id) const noexcept;
 
   std::shared_ptr<const model::Generation> generation_;
   std::unordered_map<std::string_view, RouteIndex> routes_;

@@ -51,6 +51,8 @@ std::unique_ptr<Effective> with(std::vector<MeasureInForce> measures) {
   return std::make_unique<Effective>(seal(std::move(generation)));
 }
 
+constexpr std::chrono::hours kHour{1};
+
 Place at(std::string_view route, std::string_view tenant = "acme") {
   Place place;
   place.route = route;
@@ -79,7 +81,6 @@ TEST(Effective, AdmitsWhatNothingForbids) {
   EXPECT_EQ(told(ruling), "sim/small big/large");
   EXPECT_EQ(ruling.mode, Mode::standard);
   EXPECT_EQ(ruling.route->name, "support");
-  EXPECT_FALSE(effective->stops_anything());
   EXPECT_EQ(told(effective->rule(at("nowhere"))), "unknown_route");
   EXPECT_EQ(told(effective->rule(at("quiet", "beta"))), "forbidden_route");
   EXPECT_EQ(told(effective->rule(at("support", "stranger"))), "forbidden_route");
@@ -240,14 +241,48 @@ TEST(Effective, StillForbidsWhereTheConfigurationForgotTheName) {
 
 TEST(Effective, KnowsWhoseKeyItIs) {
   const auto effective = with({});
-  EXPECT_EQ(effective->tenant_of_key("key-a")->name, "acme");
-  EXPECT_EQ(effective->tenant_of_key("key-b1")->name, "beta");
-  EXPECT_EQ(effective->tenant_of_key("key-b2")->name, "beta");
+  const ManualClock clock(WallTime{});
+  EXPECT_EQ(effective->caller_of("key-a", clock).tenant->name, "acme");
+  EXPECT_EQ(effective->caller_of("key-b1", clock).tenant->name, "beta");
+  EXPECT_EQ(effective->caller_of("key-b2", clock).tenant->name, "beta");
+  EXPECT_EQ(effective->caller_of("key-b2", clock).key, nullptr);
   for (const std::string& key :
        {std::string(), std::string("key-"), std::string("key-c"), std::string("key-a "),
         crypto::hex(crypto::sha256("key-a")), std::string("*")}) {
-    EXPECT_EQ(effective->tenant_of_key(key), nullptr) << key;
+    EXPECT_EQ(effective->caller_of(key, clock).tenant, nullptr) << key;
   }
+}
+
+TEST(Effective, HoldsAnIssuedKeyToItsRoutesItsTimeAndItsRevocation) {
+  ManualClock clock(WallTime{std::chrono::hours(1)});
+  model::Generation generation = known();
+  generation.keys = {
+      {"k1", "beta", crypto::hex(crypto::sha256("one")), {"sales"}, clock.wall() + kHour},
+      {"k2", "beta", crypto::hex(crypto::sha256("two")), {"*"}, std::nullopt},
+      {"k3", "gone", crypto::hex(crypto::sha256("three")), {"*"}, std::nullopt}};
+  const Effective effective(seal(generation));
+  const Caller one = effective.caller_of("one", clock);
+  ASSERT_NE(one.key, nullptr);
+  EXPECT_EQ(one.tenant->name, "beta");
+  EXPECT_EQ(one.key->id, "k1");
+  EXPECT_TRUE(effective.may_use(one, "sales"));
+  EXPECT_FALSE(effective.may_use(one, "support")) << "the tenant may, the key may not";
+  const Caller two = effective.caller_of("two", clock);
+  EXPECT_TRUE(effective.may_use(two, "support"));
+  EXPECT_FALSE(effective.may_use(two, "quiet")) << "a key has no more than its tenant";
+  EXPECT_EQ(effective.caller_of("three", clock).tenant, nullptr) << "its tenant is no more";
+  Place place = at("support", "beta");
+  place.key = "k1";
+  EXPECT_EQ(told(effective.rule(place)), "forbidden_route");
+  place.route = "sales";
+  EXPECT_EQ(told(effective.rule(place)), "big/large");
+  EXPECT_FALSE(effective.forbids(place));
+  clock.advance(kHour);
+  EXPECT_EQ(effective.caller_of("one", clock).tenant, nullptr) << "expired";
+  EXPECT_FALSE(effective.forbids(place)) << "what runs may end";
+  place.key = "k9";
+  EXPECT_EQ(effective.forbids(place)->why, Admission::key_revoked);
+  EXPECT_EQ(told(effective.rule(place)), "forbidden_route");
 }
 
 TEST(Effective, TurnsAFlagOffInTheSwitchsScopeOnly) {

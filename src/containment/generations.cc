@@ -87,6 +87,12 @@ Result<std::shared_ptr<const model::Generation>> make_generation(std::uint64_t n
   return seal(std::move(generation));
 }
 
+model::Generation with_keys(const model::Generation& before, const Keys& keys, WallTime now) {
+  model::Generation next = before;
+  next.keys = keys.to_obey(now);
+  return next;
+}
+
 std::shared_ptr<const model::Generation> with_measures(const model::Generation& before,
                                                        std::uint64_t number, const State& state) {
   model::Generation next = before;

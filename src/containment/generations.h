@@ -1,6 +1,7 @@
 // Makes a generation out of configuration, the measures in force and the rulepacks loaded.
 #pragma once
 
+#include "containment/keys.h"
 #include "containment/state.h"
 #include "model/config.h"
 #include "model/generation.h"
@@ -19,6 +20,10 @@ using RulepackDigests = std::map<std::string, std::string, std::less<>>;
 [[nodiscard]] Result<std::shared_ptr<const model::Generation>> make_generation(
     std::uint64_t number, const model::Config& config, const State& state,
     const RulepackDigests& rulepacks);
+
+/// The same generation, not sealed, with the keys that are to be obeyed at `now`.
+[[nodiscard]] model::Generation with_keys(const model::Generation& before, const Keys& keys,
+                                          WallTime now);
 
 /// The same generation with other measures in force: what a containment changes.
 [[nodiscard]] std::shared_ptr<const model::Generation> with_measures(

@@ -10,8 +10,8 @@ namespace {
 
 using codec::Json;
 
-constexpr std::array<std::string_view, 5> kOfTheGeneration = {"routes", "flags", "providers",
-                                                              "tenants", "limits"};
+constexpr std::array<std::string_view, 6> kOfTheGeneration = {"routes",  "flags",  "providers",
+                                                              "tenants", "limits", "keys"};
 constexpr std::array<std::string_view, 4> kMeasureKeys = {"switches", "modes", "fallbacks",
                                                           "rollbacks"};
 
@@ -140,10 +140,12 @@ Json to_json(const Moment& moment,
     for (const std::string_view key : kOfTheGeneration) {
       json[std::string(key)] = part(whole, key);
     }
+    if (json["keys"].is_null()) json["keys"] = Json::array();
     json["rulepacks"] = rulepacks_of(**generation, moment);
   } else {
     json["unknown"].push_back(
-        {{"what", fmt::format("generation {}: routes, flags, providers, tenants, limits, rulepacks",
+        {{"what", fmt::format("generation {}: routes, flags, providers, tenants, limits, keys, "
+                              "rulepacks",
                               moment.generation.generation.number)},
          {"why", generation.error().detail}});
   }

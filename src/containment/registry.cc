@@ -74,7 +74,7 @@ std::uint64_t Registry::sweep(std::shared_ptr<const Effective> next) {
   pending_.push_back({});
   pending_.back().sweep.generation = effective_->generation().number;
   std::uint64_t cut = 0;
-  cursor_ = effective_->stops_anything() ? head_ : nullptr;
+  cursor_ = head_;
   while (cursor_ != nullptr) {
     InFlight& exchange = *cursor_;
     cursor_ = exchange.next_;

@@ -123,8 +123,8 @@ std::optional<Problem> Exchange::identify() {
     fault_ = {std::string(presented.fault), {}, "ambiguous_key"};
     return Problem::malformed;
   }
-  tenant_ = presented.key.empty() ? nullptr : obeyed_->effective().tenant_of_key(presented.key);
-  if (tenant_ == nullptr) return Problem::bad_key;
+  caller_ = obeyed_->effective().caller_of(presented.key, worker_.clock);
+  if (caller_.tenant == nullptr) return Problem::bad_key;
   if (worker_.overloaded()) return Problem::overloaded;
   return std::nullopt;
 }
@@ -195,7 +195,8 @@ bool Exchange::read_labels() {
 /// False when there is no route to speak of; then `problem` says so.
 bool Exchange::rule_on_route(std::optional<Problem>& problem) {
   place.route = plan_.model;
-  place.tenant = tenant_->name;
+  place.tenant = caller_.tenant->name;
+  place.key = caller_.key == nullptr ? std::string_view() : caller_.key->id;
   place.use_case = use_case_;
   place.flags = flags_;
   const bool decides = protocol_.answered_by() == dialect::AnsweredBy::decision;
@@ -225,7 +226,8 @@ bool Exchange::rule_on_route(std::optional<Problem>& problem) {
   model::ExchangeHead& head = decision_.head;
   head.exchange = make_uuid7(worker_.clock, worker_.random);
   head.generation = obeyed_->effective().generation().number;
-  head.tenant = tenant_->name;
+  head.tenant = caller_.tenant->name;
+  head.key = place.key;
   head.route = ruling_.route->name;
   head.use_case = use_case_;
   head.flags = flags_;
@@ -479,10 +481,15 @@ void Exchange::amend_end() {
   (void)worker_.append(entry, journal::Urgency::lazy);
 }
 
+Problem Exchange::problem_of(const containment::Forbidden& why) noexcept {
+  if (why.why == Admission::key_revoked) return Problem::bad_key;
+  return why.why == Admission::locked_down ? Problem::locked_down : Problem::switched_off;
+}
+
 containment::CutResult Exchange::cut(const containment::Forbidden& why) {
   killed_ = true;
   measure_id_ = why.measure_id;
-  last_problem_ = why.why == Admission::locked_down ? Problem::locked_down : Problem::switched_off;
+  last_problem_ = problem_of(why);
   worker_.watch_cut(*this);
   if (finishing_) {
     stays_whole();

@@ -35,7 +35,7 @@ bool Exchange::take_asked(const dialect::CalloutRequest& callout) {
   if (!plan_.model.empty()) return true;
   const containment::Effective& effective = obeyed_->effective();
   for (const model::Route& route : effective.generation().routes) {
-    if (!effective.may_use(*tenant_, route.name)) continue;
+    if (!effective.may_use(caller_, route.name)) continue;
     if (!plan_.model.empty()) {
       fault_.message =
           fmt::format("The path names no route and this key may use several: ask at {}ROUTE{}.",

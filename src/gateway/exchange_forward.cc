@@ -62,7 +62,7 @@ net::Task<bool> Exchange::begin_running() {
   if (const auto forbidden = worker_.registry->add(*this)) {
     measure_id_ = forbidden->measure_id;
     killed_ = true;
-    last_problem_ = Problem::switched_off;
+    last_problem_ = problem_of(*forbidden);
     co_await end_interrupted();
     co_return false;
   }
@@ -86,7 +86,7 @@ net::Task<Exchange::Tried> Exchange::attempt(const model::Target& target) {
   if (const auto forbidden = worker_.registry->choose(*this, target)) {
     // Forbidden since the ruling; another target may still be allowed.
     measure_id_ = forbidden->measure_id;
-    co_return failed(Attempt::failed, Problem::switched_off);
+    co_return failed(Attempt::failed, problem_of(*forbidden));
   }
   pool_ = way_to(target).pool;
   served_by_ = target.provider + "/" + target.model;

@@ -17,7 +17,8 @@ constexpr std::uint32_t kAttemptsMax = 16;
 /// The route's own failures tell nothing of a target.
 bool is_of_target(Attempt how, Problem problem) noexcept {
   return how != Attempt::answered && problem != Problem::exchange_timeout &&
-         problem != Problem::evidence_unavailable && problem != Problem::switched_off;
+         problem != Problem::evidence_unavailable && problem != Problem::switched_off &&
+         problem != Problem::bad_key;
 }
 
 }  // namespace

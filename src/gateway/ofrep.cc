@@ -120,7 +120,8 @@ std::optional<Answer> refuse_head(const net::RequestHead& head, const Worker& wo
   }
   const Presented presented = key_of(head);
   if (!presented.fault.empty()) return failed(400, kGeneral, presented.fault, asked.key);
-  if (presented.key.empty() || worker.obeyed->effective().tenant_of_key(presented.key) == nullptr) {
+  const containment::Effective& effective = worker.obeyed->effective();
+  if (effective.caller_of(presented.key, worker.clock).tenant == nullptr) {
     return failed(401, kGeneral, "The key is missing, or nobody's.", asked.key);
   }
   const std::string_view encoding = head.header("content-encoding");
@@ -140,17 +141,17 @@ std::optional<Answer> refuse_head(const net::RequestHead& head, const Worker& wo
 Answer evaluate(const net::RequestHead& head, std::string_view body, const Worker& worker,
                 const Asked& asked) {
   const containment::Effective& effective = worker.obeyed->effective();
-  const model::Tenant* const tenant = effective.tenant_of_key(key_of(head).key);
-  if (tenant == nullptr) return failed(401, kGeneral, "The key is nobody's.", asked.key);
+  const containment::Caller caller = effective.caller_of(key_of(head).key, worker.clock);
+  if (caller.tenant == nullptr) return failed(401, kGeneral, "The key is nobody's.", asked.key);
   const auto context = read_flag_context(body);
   if (!context) return failed(400, context.error().code, context.error().details, asked.key);
   const bool there = context->route.empty() || (effective.route(context->route) != nullptr &&
-                                                effective.may_use(*tenant, context->route));
+                                                effective.may_use(caller, context->route));
   if (!there) {
     return failed(400, kInvalidContext, "'context.route' is no route of this tenant.", asked.key);
   }
   Question question{effective, {}};
-  question.place.tenant = tenant->name;
+  question.place.tenant = caller.tenant->name;
   question.place.route = context->route;
   question.place.use_case = context->use_case;
   if (asked.one) return evaluate_one(question, *asked.key, worker.counters);

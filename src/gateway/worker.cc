@@ -303,13 +303,12 @@ net::Task<void> Worker::serve_models(net::ServerExchange& exchange) {
   const Presented presented = key_of(exchange.request());
   refusal.problem = presented.fault.empty() ? Problem::bad_key : Problem::malformed;
   refusal.detail.message = presented.fault;
-  const model::Tenant* const tenant =
-      presented.key.empty() ? nullptr : effective.tenant_of_key(presented.key);
-  if (tenant == nullptr) co_return co_await refuse(*this, exchange, refusal, none);
+  const containment::Caller caller = effective.caller_of(presented.key, clock);
+  if (caller.tenant == nullptr) co_return co_await refuse(*this, exchange, refusal, none);
   std::vector<std::string_view> names;
   for (const model::Route& route : effective.generation().routes) {
     if (route.targets.empty()) continue;  // it only decides
-    if (effective.may_use(*tenant, route.name)) names.push_back(route.name);
+    if (effective.may_use(caller, route.name)) names.push_back(route.name);
   }
   std::string body;
   protocol.append_models(body, names);

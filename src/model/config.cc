@@ -279,7 +279,6 @@ Status read_tenants(const YamlNode& root, Config& config) {
     CORDON_CHECK(node.check_keys(kKeys));
     Tenant tenant;
     CORDON_TRY(tenant.name, names.take(node));
-    CORDON_CHECK(node.require("key_sha256"));
     CORDON_CHECK(each(node, "key_sha256", 100, [&](const YamlNode& item) -> Status {
       CORDON_TRY(std::string hash, as_key_hash(item));
       if (!keys_seen.insert(hash).second) {

@@ -12,10 +12,11 @@
 namespace cordon::model {
 namespace {
 
-constexpr std::array<std::string_view, 18> kKinds = {
+constexpr std::array<std::string_view, 19> kKinds = {
     "decision",       "response_end",  "generation_change", "containment",  "receipt",  "signal",
     "incident_event", "config_change", "rulepack_change",   "token_change", "refusal",  "custody",
-    "recovery",       "signal_end",    "baseline",          "replay_test",  "approval", "page"};
+    "recovery",       "signal_end",    "baseline",          "replay_test",  "approval", "page",
+    "key_change"};
 constexpr std::string_view kHeadStart = R"({"v":1,"kind":")";
 constexpr std::array<std::string_view, 7> kHeadKeys = {"v",       "kind", "id",  "ts",
                                                        "mono_ns", "boot", "node"};

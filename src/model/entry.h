@@ -32,6 +32,7 @@ enum class EntryKind : std::uint8_t {
   replay_test,
   approval,
   page,
+  key_change,
 };
 
 [[nodiscard]] std::string_view to_string(EntryKind kind) noexcept;

@@ -79,6 +79,7 @@ void append_head(std::string& out, const ExchangeHead& head) {
   append_text(out, R"(,"model":)", head.model);
   append_text(out, R"(,"mode":)", to_string(head.mode));
   append_text(out, R"(,"surface":)", head.surface);
+  append_text(out, R"(,"key":)", head.key);
   if (head.flags.empty()) return;
   out += R"(,"flags":[)";
   for (const std::string& flag : head.flags) {
@@ -231,8 +232,9 @@ void read_head(Fields& fields, ExchangeHead& head) {
   head.provider = fields.text_or_empty("provider");
   head.model = fields.text_or_empty("model");
   fields.word("mode", head.mode, parse_mode);
-  head.flags = fields.texts_or_none("flags");
   head.surface = fields.text_or_empty("surface");
+  head.key = fields.text_or_empty("key");
+  head.flags = fields.texts_or_none("flags");
 }
 
 Result<Side> parse_side(std::string_view text) {

@@ -24,7 +24,7 @@ enum class Durability : std::uint8_t { before_answer, before_forward, deferred }
 enum class End : std::uint8_t {
   complete,        ///< the whole answer went out
   blocked,         ///< a rule stopped the request or the answer
-  killed,          ///< a switch or lockdown cut it while it ran
+  killed,          ///< a switch, a lockdown or the end of its key cut it while it ran
   refused,         ///< it was never forwarded: switch, lockdown, limit or no target
   upstream_error,  ///< the provider answered with an error, or could not be reached
   upstream_cut,    ///< the provider's answer ended early
@@ -80,6 +80,7 @@ struct ExchangeHead {
   Mode mode = Mode::standard;
   std::vector<std::string> flags = {};  ///< under which the application ran it, as it said
   std::string surface = {};             ///< what was asked for; empty: chat completions or messages
+  std::string key = {};                 ///< id of the issued key; empty: one of the configuration
 };
 inline constexpr std::size_t kFlagsMax = 16;
 

@@ -104,6 +104,12 @@ Json to_json(const MeasureInForce& measure) {
   return json;
 }
 
+Json to_json(const IssuedKey& key) {
+  Json json{{"id", key.id}, {"tenant", key.tenant}, {"sha256", key.sha256}, {"routes", key.routes}};
+  if (key.expires_at) json["expires_at"] = format_rfc3339(*key.expires_at);
+  return json;
+}
+
 Json to_json(const Limits& limits) {
   return Json{{"body_bytes_max", limits.body_bytes_max},
               {"answer_bytes_max", limits.answer_bytes_max},
@@ -278,6 +284,22 @@ Result<Tenant> read_tenant(const Json& value) {
   return tenant;
 }
 
+Result<IssuedKey> read_key(const Json& value) {
+  ObjectReader reader(value, "key");
+  IssuedKey key;
+  key.id = reader.text("id");
+  key.tenant = reader.text("tenant");
+  key.sha256 = reader.text("sha256");
+  const Json& routes = reader.any("routes");
+  const auto expires_at = reader.optional_text("expires_at");
+  CORDON_CHECK(reader.finish());
+  CORDON_TRY(key.routes, read_list<std::string>(routes, "routes", read_text));
+  if (expires_at) {
+    CORDON_TRY(key.expires_at, parse_rfc3339(*expires_at));
+  }
+  return key;
+}
+
 Result<Flag> read_flag(const Json& value) {
   ObjectReader reader(value, "flag");
   Flag flag;
@@ -332,6 +354,7 @@ Result<Generation> read_generation(const Json& value) {
   const Json& flags = reader.any("flags");
   const Json& measures = reader.any("measures");
   const Json& limits = reader.any("limits");
+  const Json& keys = reader.any("keys");
   CORDON_CHECK(reader.finish());
   if (version != 1) return fail(Errc::invalid, fmt::format("generation: v is {}, not 1", version));
   if (number < 0) return fail(Errc::invalid, "generation: number is negative");
@@ -343,6 +366,9 @@ Result<Generation> read_generation(const Json& value) {
   CORDON_TRY(generation.flags, read_list<Flag>(flags, "flags", read_flag));
   CORDON_TRY(generation.measures, read_list<MeasureInForce>(measures, "measures", read_measure));
   CORDON_TRY(generation.limits, read_limits(limits));
+  if (!keys.is_null()) {
+    CORDON_TRY(generation.keys, read_list<IssuedKey>(keys, "keys", read_key));
+  }
   return generation;
 }
 
@@ -436,22 +462,24 @@ std::string Endpoint::text() const {
 
 Json Generation::to_json() const {
   const auto write = [](const auto& item) { return model::to_json(item); };
-  return Json{{"v", 1},
-              {"number", number},
-              {"providers", list_of(providers, write)},
-              {"routes", list_of(routes, write)},
-              {"tenants", list_of(tenants,
-                                  [](const Tenant& tenant) {
-                                    return Json{{"name", tenant.name},
-                                                {"key_sha256", tenant.key_sha256},
-                                                {"routes", tenant.routes}};
-                                  })},
-              {"flags", list_of(flags,
-                                [](const Flag& flag) {
-                                  return Json{{"name", flag.name}, {"enabled", flag.enabled}};
+  Json json{{"v", 1},
+            {"number", number},
+            {"providers", list_of(providers, write)},
+            {"routes", list_of(routes, write)},
+            {"tenants", list_of(tenants,
+                                [](const Tenant& tenant) {
+                                  return Json{{"name", tenant.name},
+                                              {"key_sha256", tenant.key_sha256},
+                                              {"routes", tenant.routes}};
                                 })},
-              {"measures", list_of(measures, write)},
-              {"limits", model::to_json(limits)}};
+            {"flags", list_of(flags,
+                              [](const Flag& flag) {
+                                return Json{{"name", flag.name}, {"enabled", flag.enabled}};
+                              })},
+            {"measures", list_of(measures, write)},
+            {"limits", model::to_json(limits)}};
+  if (!keys.empty()) json["keys"] = list_of(keys, write);
+  return json;
 }
 
 Result<Generation> Generation::from_json(const Json& value) {

@@ -5,6 +5,7 @@
 // is docs/formats/containment.md. No secret is in it: provider keys stay with the gateway.
 #pragma once
 
+#include "base/clock.h"
 #include "codec/json.h"
 #include "model/exchange.h"
 #include "model/mode.h"
@@ -110,6 +111,16 @@ struct Tenant {
   friend bool operator==(const Tenant&, const Tenant&) = default;
 };
 
+/// A key that was issued to a tenant while the node ran; see containment/keys.h.
+struct IssuedKey {
+  std::string id;
+  std::string tenant;
+  std::string sha256;               ///< of the whole key, lower-case hex
+  std::vector<std::string> routes;  ///< of the tenant's; `*` means all of those
+  std::optional<WallTime> expires_at;
+  friend bool operator==(const IssuedKey&, const IssuedKey&) = default;
+};
+
 /// A named switch that applications ask about. Off when a switch in force names it.
 struct Flag {
   std::string name;
@@ -152,6 +163,7 @@ struct Generation {
   std::vector<Flag> flags;
   std::vector<MeasureInForce> measures;  ///< in the order in which they were set
   Limits limits;
+  std::vector<IssuedKey> keys;  ///< by id; who is not among them and had an id was revoked
   std::string digest;
 
   [[nodiscard]] codec::Json to_json() const;

@@ -27,6 +27,7 @@ struct Place {
   std::string_view tenant;
   std::string_view use_case;
   std::span<const std::string> flags;
+  std::string_view key = {};  ///< id of the issued key that was presented; else empty
 };
 
 /// Every dimension that is named must agree; one that is not named agrees with anything. The

@@ -55,7 +55,7 @@ class Orders {
   }
 
   Outcome give() {
-    switch (random_.below(13)) {
+    switch (random_.below(15)) {
       case 0:
       case 1:
         return set();
@@ -75,10 +75,15 @@ class Orders {
         return revoke_token();
       case 9:
         return report();
+      case 10:
+      case 11:
+        return change_key();
       default:
         return command();
     }
   }
+
+  [[nodiscard]] const std::vector<std::string>& secrets() const noexcept { return secrets_; }
 
   /// One that is in order, to the first generation, whose routes were others.
   [[nodiscard]] Result<api::Ordered<api::Contained>> roll_back_to_the_first() {
@@ -203,6 +208,39 @@ class Orders {
     return {"revoke token",
             refusal_of(world_.run(world_.control().revoke(id, somebody().actor())))};
   }
+  Outcome change_key() {
+    const std::string id = keys_.empty() || random_.below(5) == 0 ? "no-such-key" : pick(keys_);
+    const auto note = [this](const Result<api::KeyChanged>& changed) {
+      if (changed && !changed->secret.empty()) {
+        keys_.push_back(changed->key.id);
+        secrets_.push_back(changed->secret);
+      }
+      return refusal_of(changed);
+    };
+    switch (random_.below(4)) {
+      case 0: {
+        containment::IssueKey issue;
+        issue.tenant = pick<std::string>({"acme", "acme", "nobody"});
+        issue.name = "batch";
+        issue.routes = {pick<std::string>({"support", "*", "suport"})};
+        issue.expires_at = until();
+        issue.by = somebody().actor();
+        return {"issue key", note(world_.run(world_.control().issue_key(std::move(issue))))};
+      }
+      case 1: {
+        containment::RotateKey rotate{id, std::chrono::minutes(random_.below(20)), std::nullopt,
+                                      somebody().actor()};
+        return {"rotate key", note(world_.run(world_.control().rotate_key(std::move(rotate))))};
+      }
+      case 2:
+        return {"expire key",
+                note(world_.run(world_.control().expire_key(
+                    id, std::chrono::minutes(random_.below(20)), reason(), somebody().actor())))};
+      default:
+        return {"revoke key",
+                note(world_.run(world_.control().revoke_key(id, reason(), somebody().actor())))};
+    }
+  }
   Outcome report() {
     if (world_.control().watch().desk().incidents().size() > 40) return set();
     detect::Signal signal;
@@ -247,6 +285,8 @@ class Orders {
   SeededRandom random_;
   std::vector<Identity> people_;
   std::vector<std::string> spare_tokens_;
+  std::vector<std::string> keys_;
+  std::vector<std::string> secrets_;
 };
 
 std::uint64_t a_seed() {
@@ -326,12 +366,18 @@ TEST(ControlFold, EqualsTheLiveStateAfterTenThousandCommandsAndARefusalLeavesOne
     EXPECT_EQ(again.durable(), entries) << "a start that changes nothing writes nothing";
     EXPECT_EQ(again.control().generation().digest, world.control().generation().digest);
   }
+  ASSERT_FALSE(orders.secrets().empty());
+  std::string journal;
+  for (const std::string& entry : world.entries(0)) journal += entry;
+  for (const std::string& secret : orders.secrets()) {
+    ASSERT_EQ(journal.find(secret.substr(20)), journal.npos) << "a key stands in the journal";
+  }
   for (const auto& [name, count] : counts) {
     std::printf("%-28s %5zu done %5zu refused\n", name.c_str(), count.first, count.second);
   }
-  for (const char* name :
-       {"set switch", "set mode", "set fallback", "set rollback", "renew", "release", "consent",
-        "decline", "revoke generation", "mint", "revoke token"}) {
+  for (const char* name : {"set switch", "set mode", "set fallback", "set rollback", "renew",
+                           "release", "consent", "decline", "revoke generation", "mint",
+                           "revoke token", "issue key", "rotate key", "expire key", "revoke key"}) {
     // By chance a rollback hardly ever finds other routes; one was set before all.
     if (std::string_view(name) != "set rollback") {
       EXPECT_GT(counts[name].first, 0U) << name;

@@ -88,6 +88,32 @@ TEST_F(ControlReload, IsObeyedAndWrittenDown) {
   EXPECT_EQ(done->receipt->containment, entry.id);
 }
 
+TEST_F(ControlReload, KeepsTheKeysThatWereIssuedEvenOfATenantThatItTakesAway) {
+  const std::string tenant = "tenants: [{name: acme, routes: ['*']}]\n";
+  world_->source().write(config("emergency", tenant));
+  ASSERT_TRUE(reload());
+  containment::IssueKey issue{"acme", "batch", {"support"}, std::nullopt, anna_.actor()};
+  const auto issued = world_->run(world_->control().issue_key(std::move(issue)));
+  ASSERT_TRUE(issued) << issued.error().detail;
+  EXPECT_FALSE(issued->receipt.partial());
+  const auto obeyed = [this] { return world_->gateways().obeyed()->keys; };
+  ASSERT_EQ(obeyed().size(), 1U);
+  EXPECT_EQ(obeyed()[0].id, issued->key.id);
+  world_->source().write(config("emergency", tenant + "flags: [{name: agent}]\n"));
+  ASSERT_TRUE(reload());
+  EXPECT_EQ(obeyed().size(), 1U);
+  EXPECT_EQ(world_->gateways().obeyed()->flags.size(), 1U);
+  // Without its tenant it is nobody's, and not revoked: what runs by it may end.
+  world_->source().write(with_flag());
+  ASSERT_TRUE(reload());
+  EXPECT_EQ(obeyed().size(), 1U);
+  const auto revoked =
+      world_->run(world_->control().revoke_key(issued->key.id, "leaked", anna_.actor()));
+  ASSERT_TRUE(revoked) << revoked.error().detail;
+  EXPECT_TRUE(obeyed().empty());
+  EXPECT_EQ(world_->gateways().obeyed()->flags.size(), 1U) << "what was read again stays";
+}
+
 TEST_F(ControlReload, OfTheSameFileIsNoChange) {
   const std::uint64_t before = world_->durable();
   const auto done = reload();

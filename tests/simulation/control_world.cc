@@ -123,6 +123,11 @@ std::map<std::string, std::string> ControlWorld::everything() {
         containment::to_body(containment::TokenEvent(containment::TokenMinted{token})));
     all["token " + id] += token.revoked_at ? format_rfc3339(*token.revoked_at) : "";
   }
+  for (const auto& [id, key] : control_->keys().all()) {
+    say("key " + id, containment::to_body(containment::KeyEvent(containment::KeyIssued{key})));
+    all["key " + id] += key.replaces + " " + key.replaced_by +
+                        (key.revoked_at ? format_rfc3339(*key.revoked_at) : "");
+  }
   const auto& desk = control_->watch().desk();
   for (const auto* incident : desk.incidents()) {
     say("incident " + incident->id, incident::to_json(*incident, desk.standing(*incident), now));

@@ -4,6 +4,7 @@
 #include "net/fetch.h"
 #include "net/http1.h"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -233,6 +234,16 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t max
     return fail(Errc::exhausted, fmt::format("{}: more than {} bytes", path.string(), max));
   }
   return text;
+}
+
+Status write_private(const std::string& path, const std::string& text) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0) {
+    return fail(Errc::conflict, path + ": cannot be made; expected that no such file exists yet");
+  }
+  const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  if (::close(file) != 0 || !written) return fail(Errc::unavailable, path + ": cannot be written");
+  return {};
 }
 
 }  // namespace cordon::cli::internal

@@ -76,5 +76,7 @@ class Session {
 [[nodiscard]] std::string query(std::string_view key, std::string_view value);
 /// A whole file of at most `max` bytes. `not_found`, `exhausted`, `unavailable`.
 [[nodiscard]] Result<std::string> read_file(const std::filesystem::path& path, std::size_t max);
+/// A new file that only its owner may read. `conflict` if there is one already.
+[[nodiscard]] Status write_private(const std::string& path, const std::string& text);
 
 }  // namespace cordon::cli::internal

@@ -126,6 +126,7 @@ class Exchange final : public containment::InFlight {
   void add_request_hits(model::End end);
   void amend_end();
   void add_common_headers();
+  [[nodiscard]] static Problem problem_of(const containment::Forbidden& why) noexcept;
   [[nodiscard]] dialect::ErrorDetail error_detail() const;
   [[nodiscard]] std::uint64_t elapsed_us() const noexcept;
   [[nodiscard]] CommitContext commit_context();
@@ -136,7 +137,7 @@ class Exchange final : public containment::InFlight {
   net::ServerExchange& client_;
   const dialect::Protocol& protocol_;
   std::shared_ptr<const Obeyed> obeyed_;
-  const model::Tenant* tenant_ = nullptr;
+  containment::Caller caller_;
   containment::Ruling ruling_;
   const Obeyed::Route* route_ = nullptr;
   const Obeyed::Rules* rules_ = nullptr;
