@@ -1,53 +1,39 @@
+// The functions for SHA-256 alone: OpenSSL 3 calls them old, but its EVP_DigestInit allocates and
+// wipes a state for every digest, which costs as much as hashing 200 bytes. Both run the same code.
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "crypto/sha256.h"
 
 #include "base/assert.h"
 #include "base/hex.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
+#include <new>
 
 namespace cordon::crypto {
 namespace {
 
-struct FreeContext {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-using Context = std::unique_ptr<EVP_MD_CTX, FreeContext>;
-
-// Fetched once: looking the algorithm up costs as much as hashing 200 bytes.
-const EVP_MD* algorithm() {
-  static const EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  CORDON_ASSERT(fetched != nullptr);
-  return fetched;
+void begin(SHA256_CTX& state) {
+  CORDON_ASSERT(SHA256_Init(&state) == 1);
 }
-
-EVP_MD_CTX* thread_context() {
-  thread_local const Context context(EVP_MD_CTX_new());
-  CORDON_ASSERT(context != nullptr);
-  return context.get();
+void add(SHA256_CTX& state, std::span<const std::byte> bytes) {
+  CORDON_ASSERT(SHA256_Update(&state, bytes.data(), bytes.size()) == 1);
 }
-
-void begin(EVP_MD_CTX* context) {
-  CORDON_ASSERT(EVP_DigestInit_ex2(context, algorithm(), nullptr) == 1);
-}
-void add(EVP_MD_CTX* context, std::span<const std::byte> bytes) {
-  CORDON_ASSERT(EVP_DigestUpdate(context, bytes.data(), bytes.size()) == 1);
-}
-Digest end(EVP_MD_CTX* context) {
+Digest end(SHA256_CTX& state) {
   Digest digest;
-  CORDON_ASSERT(
-      EVP_DigestFinal_ex(context, reinterpret_cast<unsigned char*>(digest.data()), nullptr) == 1);
+  CORDON_ASSERT(SHA256_Final(reinterpret_cast<unsigned char*>(digest.data()), &state) == 1);
   return digest;
 }
 
 }  // namespace
 
 Digest sha256(std::span<const std::byte> bytes) {
-  EVP_MD_CTX* const context = thread_context();
-  begin(context);
-  add(context, bytes);
-  return end(context);
+  SHA256_CTX state;
+  begin(state);
+  add(state, bytes);
+  return end(state);
 }
 
 Digest sha256(std::string_view text) {
@@ -55,33 +41,35 @@ Digest sha256(std::string_view text) {
 }
 
 Digest sha256(std::byte head, std::span<const std::byte> a, std::span<const std::byte> b) {
-  EVP_MD_CTX* const context = thread_context();
-  begin(context);
-  add(context, {&head, 1});
-  add(context, a);
-  add(context, b);
-  return end(context);
+  SHA256_CTX state;
+  begin(state);
+  add(state, {&head, 1});
+  add(state, a);
+  add(state, b);
+  return end(state);
 }
 
-struct Sha256::State {
-  Context context{EVP_MD_CTX_new()};
-};
+namespace {
 
-Sha256::Sha256() : state_(std::make_unique<State>()) {
-  begin(state_->context.get());
+SHA256_CTX& in(std::byte* state) noexcept {
+  return *std::launder(reinterpret_cast<SHA256_CTX*>(state));
 }
-Sha256::~Sha256() = default;
-Sha256::Sha256(Sha256&&) noexcept = default;
-Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+
+}  // namespace
+
+Sha256::Sha256() {
+  static_assert(sizeof(SHA256_CTX) == kStateBytes && alignof(SHA256_CTX) <= 8);
+  begin(*new (state_.data()) SHA256_CTX);
+}
 void Sha256::update(std::span<const std::byte> bytes) {
-  add(state_->context.get(), bytes);
+  add(in(state_.data()), bytes);
 }
 void Sha256::update(std::string_view text) {
   update(bytes_of(text));
 }
 Digest Sha256::finish() {
-  const Digest digest = end(state_->context.get());
-  begin(state_->context.get());
+  const Digest digest = end(in(state_.data()));
+  begin(in(state_.data()));
   return digest;
 }
 
@@ -100,15 +88,15 @@ Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> by
     inner[i] = k ^ std::byte{0x36};
     outer[i] = k ^ std::byte{0x5c};
   }
-  EVP_MD_CTX* const context = thread_context();
-  begin(context);
-  add(context, inner);
-  add(context, bytes);
-  const Digest first = end(context);
-  begin(context);
-  add(context, outer);
-  add(context, first);
-  return end(context);
+  SHA256_CTX state;
+  begin(state);
+  add(state, inner);
+  add(state, bytes);
+  const Digest first = end(state);
+  begin(state);
+  add(state, outer);
+  add(state, first);
+  return end(state);
 }
 
 bool equal_constant_time(std::span<const std::byte> a, std::span<const std::byte> b) noexcept {

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,21 +18,19 @@ using Digest = std::array<std::byte, 32>;
 [[nodiscard]] Digest sha256(std::byte head, std::span<const std::byte> a,
                             std::span<const std::byte> b = {});
 
-/// The digest of bytes that arrive in pieces. One thread at a time.
+/// The digest of bytes that arrive in pieces. One thread at a time. A copy goes on from where the
+/// original is: what many texts begin with is hashed once.
 class Sha256 {
  public:
   Sha256();
-  ~Sha256();
-  Sha256(Sha256&&) noexcept;
-  Sha256& operator=(Sha256&&) noexcept;
   void update(std::span<const std::byte> bytes);
   void update(std::string_view text);
   /// The digest of all so far; the next update begins a new one.
   [[nodiscard]] Digest finish();
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  static constexpr std::size_t kStateBytes = 112;
+  alignas(8) std::array<std::byte, kStateBytes> state_;
 };
 
 [[nodiscard]] Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> bytes);

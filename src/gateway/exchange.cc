@@ -15,6 +15,8 @@ using model::Action;
 using model::End;
 
 constexpr std::size_t kNameBytesMax = 128;
+/// What an answer carries of ours and of its provider's.
+constexpr std::size_t kHeadersUsual = 16;
 
 bool is_visible(std::string_view text) noexcept {
   return !text.empty() && text.size() <= kNameBytesMax &&
@@ -83,7 +85,7 @@ std::uint64_t Exchange::elapsed_us() const noexcept {
 }
 
 CommitContext Exchange::commit_context() {
-  return {&worker_.scratch.commitment, &worker_.options.commitment_key, decision_.head.exchange,
+  return {&worker_.scratch.commitment, &worker_.commitment_key, decision_.head.exchange,
           captured_ ? &*captured_ : nullptr};
 }
 
@@ -370,6 +372,7 @@ void Exchange::add_common_headers() {
     request_id_ = decision_.head.exchange.empty() ? make_uuid7(worker_.clock, worker_.random)
                                                   : decision_.head.exchange;
   }
+  headers_.reserve(headers_.size() + kHeadersUsual);
   headers_.push_back({"x-request-id", request_id_});
   if (protocol_.request_id_header() != "x-request-id") {
     headers_.push_back({protocol_.request_id_header(), request_id_});

@@ -18,6 +18,7 @@ constexpr std::array<std::string_view, 4> kForwarded = {"accept", "traceparent",
                                                         "user-agent"};
 constexpr std::string_view kJsonType = "application/json";
 constexpr std::size_t kErrorBytesMax = 64 * 1024;
+constexpr std::size_t kHeadersUsual = 16;
 
 bool is_type(std::string_view content_type, std::string_view wanted) noexcept {
   std::string_view type = content_type.substr(0, content_type.find(';'));
@@ -99,6 +100,7 @@ net::Task<Exchange::Tried> Exchange::attempt(const model::Target& target) {
   {
     // Gone before the answer is relayed, which may take minutes.
     std::vector<net::Header> headers;
+    headers.reserve(kHeadersUsual);
     collect_headers(headers);
     std::string changed;
     std::string with_query;
@@ -205,7 +207,7 @@ net::Task<Exchange::Tried> Exchange::relay_whole(net::ClientExchange& answer) {
 std::string_view Exchange::inspect_whole(std::string_view body, std::string& changed) {
   auto& view = *worker_.scratch.of(protocol_).answer;
   take_usage(view.usage());
-  answer_commitment_.begin(worker_.options.commitment_key, decision_.head.exchange, "resp");
+  answer_commitment_.begin(worker_.commitment_key, decision_.head.exchange, "resp");
   for (const auto& text : view.texts()) {
     const std::string_view decoded = text.text();
     end_.received_bytes += decoded.size();

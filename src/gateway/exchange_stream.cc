@@ -15,7 +15,7 @@ net::Task<Exchange::Tried> Exchange::relay_stream(net::ClientExchange& answer) {
   context.commit = commit_context();
   context.answer = &answer_commitment_;
   context.scratch = worker_.scratch.of(protocol_).event.get();
-  answer_commitment_.begin(worker_.options.commitment_key, decision_.head.exchange, "resp");
+  answer_commitment_.begin(worker_.commitment_key, decision_.head.exchange, "resp");
   StreamInspector inspector(context);
   pending_.clear();
   MonoTime since = worker_.loop.now();

@@ -54,7 +54,7 @@ Relayed run(std::string_view stream, std::size_t step,
   const auto scratch = protocol.make_event();
   Commitment matches;
   Commitment answer;
-  const Commitment::Key key{};
+  const Hmac key{std::array<std::byte, 32>{}};
   answer.begin(key, "x", "resp");
   StreamContext context;
   context.engine = with.get();
@@ -81,23 +81,24 @@ std::string frame(std::string_view delta, std::string_view reason = "null") {
 
 // RFC 2104 by the library's own words, piece by piece or whole.
 TEST(Commitment, IsTheFormulaOfTheFormatPage) {
-  Commitment::Key key{};
+  std::array<std::byte, 32> key{};
   key.fill(std::byte{9});
   const std::string subject("exchange-id\0resp", 16);
   const auto r = crypto::hmac_sha256(key, std::as_bytes(std::span(subject.data(), 16)));
   const std::string message = std::string("cordon/commit/v1\0resp\0", 22) + "plain text";
   const std::string expected = codec::to_base64url(
       crypto::hmac_sha256(r, std::as_bytes(std::span(message.data(), message.size()))));
+  const Hmac node_key(key);
   Commitment commitment;
-  EXPECT_EQ(commitment.of(key, "exchange-id", "resp", "plain text"), expected);
-  commitment.begin(key, "another", "resp");
+  EXPECT_EQ(commitment.of(node_key, "exchange-id", "resp", "plain text"), expected);
+  commitment.begin(node_key, "another", "resp");
   commitment.update("dropped");
-  commitment.begin(key, "exchange-id", "resp");
+  commitment.begin(node_key, "exchange-id", "resp");
   commitment.update("plain");
   commitment.update("");
   commitment.update(" text");
   EXPECT_EQ(commitment.finish(), expected);
-  EXPECT_NE(commitment.of(key, "other-exchange", "resp", "plain text"), expected);
+  EXPECT_NE(commitment.of(node_key, "other-exchange", "resp", "plain text"), expected);
 }
 
 TEST(StreamInspector, SaysTheSameHoweverTheBytesAreCut) {

@@ -53,7 +53,7 @@ Relayed run(std::string_view stream, std::size_t step,
   const auto scratch = protocol.make_event();
   Commitment matches;
   Commitment answer;
-  const Commitment::Key key{};
+  const Hmac key{std::array<std::byte, 32>{}};
   answer.begin(key, "x", "resp");
   StreamContext context;
   context.protocol = &protocol;
@@ -285,7 +285,7 @@ TEST(JoinedBlocks, OfAWholeAnswerAreOneTextAsInAStream) {
         R"({"type":"tool_use","input":{"a":"b"}},{"type":"text","text":"ET-123456"}]})";
     ASSERT_TRUE(answer->parse(body));
     Commitment commitment;
-    const Commitment::Key key{};
+    const Hmac key{std::array<std::byte, 32>{}};
     Inspection inspection;
     std::vector<codec::Splice> splices;
     inspect_answer(inspection, *engine(), model::Mode::standard, answer->texts(), splices,
@@ -325,7 +325,7 @@ TEST(JoinedParts, AreInspectedAsPartsAndAsTheTextTheyMake) {
     EXPECT_TRUE(request->parse(body)) << body;
     dialect::ForwardPlan plan = request->plan();
     Commitment commitment;
-    const Commitment::Key key{};
+    const Hmac key{std::array<std::byte, 32>{}};
     Inspection inspection;
     inspect_request(inspection, *engine(), model::Mode::standard, request->texts(), plan.splices,
                     {&commitment, &key, "x"});

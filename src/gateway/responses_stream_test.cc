@@ -65,7 +65,7 @@ Relayed run(std::string_view stream, std::size_t step,
   const auto scratch = protocol.make_event();
   Commitment matches;
   Commitment answer;
-  const Commitment::Key key{};
+  const Hmac key{std::array<std::byte, 32>{}};
   answer.begin(key, "x", "resp");
   StreamContext context;
   context.protocol = &protocol;
@@ -537,7 +537,7 @@ TEST(ResponsesAnswers, AreOneTextAcrossPartsMessagesAndWhatStandsBetween) {
   const auto inspect = [&](const std::string& body, std::string& changed) {
     EXPECT_TRUE(answer->parse(body)) << body;
     Commitment commitment;
-    const Commitment::Key key{};
+    const Hmac key{std::array<std::byte, 32>{}};
     Inspection inspection;
     std::vector<codec::Splice> splices;
     inspect_answer(inspection, *engine(), model::Mode::standard, answer->texts(), splices,

@@ -10,6 +10,10 @@
 #include <cerrno>
 
 namespace cordon::net::internal {
+namespace {
+/// Longer writes go out at once: what they cost outweighs a wake.
+constexpr std::size_t kGatheredMax = 16 * 1024;
+}  // namespace
 
 Error wait_error(Wake why, std::string_view what) {
   switch (why) {
@@ -176,6 +180,17 @@ Task<Status> Channel::write_all(const Gather& what, MonoTime deadline, Cancel* c
   Gather now = what;
   std::size_t size = now.size();
   std::size_t offset = 0;
+  if (reactor_.crowded() && size <= kGatheredMax) {
+    if (!what.lasting) {
+      left.reserve(size);
+      for (const std::string_view piece : what.pieces) left.append(piece);
+      now = Gather();
+      now.pieces[0] = left;
+    }
+    wanted_ = 0;
+    const Wake why = co_await parking_.yield(cancel);
+    if (why != Wake::ready) co_return tl::make_unexpected(wait_error(why, "a write"));
+  }
   while (size > 0) {
     const ssize_t count = try_write(now);
     if (count == kBroken) co_return tl::make_unexpected(wait_error(Wake::ready, "a write"));

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <bit>
 #include <exception>
+#include <utility>
 
 namespace cordon::net::internal {
 namespace {
@@ -64,8 +65,14 @@ Task<Wake> Parking::park(MonoTime deadline, Cancel* cancel) {
       Initiate{this}, boost::asio::use_awaitable);
 }
 
+Task<Wake> Parking::yield(Cancel* cancel) {
+  yields_ = true;
+  return park(MonoTime::max(), cancel);
+}
+
 void Parking::hold(Handler handler) {
   handler_.emplace(std::move(handler));
+  if (std::exchange(yields_, false)) wake(Wake::ready);
   if (cancel_ != nullptr && cancel_->cancelled_ && !cancel_->delivered_) wake(Wake::cut);
 }
 

@@ -57,6 +57,7 @@ Task<Status> ServerConnection::respond(int status, std::span<const Header> heade
   }
   if (!framing.keep_alive) close_after_ = true;
   Gather whole;
+  whole.lasting = true;
   whole.pieces[0] = out_;
   if (has_body(status) && request.method != "HEAD") whole.pieces[1] = body;
   CORDON_CO_CHECK(co_await send(whole));

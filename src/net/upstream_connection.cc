@@ -101,6 +101,7 @@ Task<Status> UpstreamConnection::write_request(const Outgoing& request, Cancel* 
     co_return fail(Errc::invalid, "a request with a malformed method, target or field");
   }
   Gather whole;
+  whole.lasting = true;
   whole.pieces[0] = out_;
   whole.pieces[1] = request.body;
   const MonoTime deadline = pool_.loop.reactor().after(pool_.options.write_timeout);

@@ -5,38 +5,40 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace cordon::gateway {
 
+/// HMAC-SHA-256 (RFC 2104) under one key, whose pads are hashed once. A copy takes one text.
+class Hmac {
+ public:
+  explicit Hmac(std::span<const std::byte, 32> key);
+  void update(std::string_view text) { inner_.update(text); }
+  /// Ends it; of no use afterwards.
+  [[nodiscard]] crypto::Digest finish();
+
+ private:
+  crypto::Sha256 inner_;
+  crypto::Sha256 outer_;
+};
+
 /// A commitment to one field of one exchange whose text comes in pieces. Reusable, one at a time.
 class Commitment {
  public:
-  using Key = std::array<std::byte, 32>;
-
   /// Begins; whatever was begun before is dropped.
-  void begin(const Key& node_key, std::string_view exchange, std::string_view field);
-  void update(std::string_view text) { inner_.update(text); }
+  void begin(const Hmac& node_key, std::string_view exchange, std::string_view field);
+  void update(std::string_view text) { hmac_->update(text); }
   /// Base64url without padding. Ends what begin() began.
   [[nodiscard]] std::string finish();
   /// All three for a text that is at hand.
-  [[nodiscard]] std::string of(const Key& node_key, std::string_view exchange,
+  [[nodiscard]] std::string of(const Hmac& node_key, std::string_view exchange,
                                std::string_view field, std::string_view text);
 
  private:
-  struct Pads {
-    std::array<std::byte, 64> inner;
-    std::array<std::byte, 64> outer;
-  };
-  [[nodiscard]] static Pads pads_of(std::span<const std::byte> key) noexcept;
-  [[nodiscard]] crypto::Digest finish_hmac(const Pads& pads);
-
-  Pads pads_{};
-  crypto::Sha256 inner_;
-  crypto::Sha256 outer_;
-  bool begun_ = false;
+  std::optional<Hmac> hmac_;
 };
 
 }  // namespace cordon::gateway

@@ -21,7 +21,7 @@ namespace cordon::gateway {
 /// What commitments of one exchange are made with, and what keeps its texts. Views.
 struct CommitContext {
   Commitment* commitment = nullptr;
-  const Commitment::Key* key = nullptr;
+  const Hmac* key = nullptr;
   std::string_view exchange;
   Captured* capture = nullptr;  ///< null where nothing is kept
 

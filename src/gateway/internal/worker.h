@@ -134,6 +134,7 @@ class Worker final : public net::Handler, public containment::SweepListener {
 
   net::Loop& loop;
   const Options options;
+  const Hmac commitment_key{options.commitment_key};
   const Clock& clock;
   journal::Journal& journal;
   const std::shared_ptr<Metrics> metrics;

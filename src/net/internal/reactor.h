@@ -69,6 +69,8 @@ class Parking final : public Timer {
 
   /// Suspends until woken, `deadline`, or a cut. One task at a time.
   [[nodiscard]] Task<Wake> park(MonoTime deadline, Cancel* cancel);
+  /// Suspends until the next turn, behind whoever yielded before and ahead of what that turn brings.
+  [[nodiscard]] Task<Wake> yield(Cancel* cancel);
   /// No effect if nobody waits. A cut replaces a reason that was not yet acted on.
   void wake(Wake why) noexcept;
   [[nodiscard]] bool parked() const noexcept { return handler_.has_value() && !queued_; }
@@ -90,6 +92,7 @@ class Parking final : public Timer {
   std::uint64_t round_ = 0;  // of the ready list, when it was queued
   Wake why_ = Wake::ready;
   bool queued_ = false;
+  bool yields_ = false;
 };
 
 /// True once after a cut that no operation has reported yet: this operation must report it.
@@ -113,6 +116,8 @@ class Reactor {
   /// Says that Asio may have something to run although nobody posted.
   void expect_posts() noexcept { posted_.store(true, std::memory_order_relaxed); }
 
+  /// Whether other tasks are ready to go on.
+  [[nodiscard]] bool crowded() const noexcept { return ready_first_ != nullptr; }
   [[nodiscard]] MonoTime now() const noexcept { return now_; }
   [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
   /// `now` plus a timeout; kNoDeadline stays without end.
