@@ -26,7 +26,7 @@ KEY = "cordon-bench-key"
 GATEWAY_CORE, LOAD_CORE = "0", "1"
 
 NGINX = """worker_processes 1; daemon off; pid {dir}/nginx.pid; error_log {dir}/nginx.err;
-events {{ worker_connections 4096; }}
+events {{ worker_connections 16384; }}
 http {{ access_log off; client_body_temp_path {dir}; proxy_temp_path {dir}; fastcgi_temp_path {dir};
  uwsgi_temp_path {dir}; scgi_temp_path {dir}; keepalive_requests 1000000;
  upstream sim {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 1000000; }}

@@ -7,6 +7,13 @@
 namespace cordon::codec {
 namespace {
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+/// What an idle stream may go on holding in each buffer.
+constexpr std::size_t kKeptBytes = 64;
+
+void drop(std::string& buffer) {
+  if (buffer.capacity() > kKeptBytes) std::string().swap(buffer);
+  buffer.clear();
+}
 }
 
 void SseFramer::feed(std::string_view bytes) {
@@ -94,6 +101,12 @@ Result<std::optional<SseEvent>> SseFramer::next() {
   if (buffer_.size() - event_begin_ - lead_ > event_bytes_max_) {
     return fail(Errc::exhausted,
                 fmt::format("an event of more than {} bytes (event_bytes_max)", event_bytes_max_));
+  }
+  if (event_begin_ == buffer_.size()) {
+    // All was handed out, and the next bytes may be minutes away.
+    event_begin_ = line_begin_ = searched_ = 0;
+    drop(buffer_);
+    drop(data_);
   }
   return std::nullopt;
 }

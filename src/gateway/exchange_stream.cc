@@ -75,9 +75,10 @@ net::Task<bool> Exchange::begin_stream() {
   headers_.push_back({"content-type", "text/event-stream; charset=utf-8"});
   headers_.push_back({"cache-control", "no-cache"});
   note_working();
-  if (client_.begin(200, headers_)) co_return true;
-  if (!killed_) gone_ = true;
-  co_return false;
+  const Status begun = client_.begin(200, headers_);
+  std::vector<net::Header>().swap(headers_);  // a stream may be idle for long
+  if (!begun && !killed_) gone_ = true;
+  co_return begun.has_value();
 }
 
 net::Task<bool> Exchange::send_frames(std::string_view frames, StreamInspector& inspector) {

@@ -463,7 +463,7 @@ void StreamInspector::pass_seam(std::string& out) {
   for (const std::uint32_t index : seam.opened) writer_->note_opened(index);
   for (const Ending& ending : seam.ended) writer_->note_ended(ending);
   waiting_bytes_ -= seam.frames.size();
-  seams_.pop_front();
+  seams_.erase(seams_.begin());
 }
 
 /// The event goes on, or waits with the others.

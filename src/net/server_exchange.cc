@@ -8,6 +8,9 @@ namespace cordon::net {
 namespace internal {
 namespace {
 
+/// What stands before a chunk's bytes is no longer.
+constexpr std::size_t kChunkHeadBytes = 32;
+
 void append_chunk_size(std::string& out, std::size_t size) {
   std::array<char, 16> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), size, 16);
@@ -97,6 +100,7 @@ Task<Status> ServerConnection::write(std::string_view piece) {
   chunk.pieces[0] = out_;
   if (chunk.size() == 0) co_return Status();
   CORDON_CO_CHECK(co_await send(chunk));
+  if (out_.capacity() > kChunkHeadBytes) std::string().swap(out_);  // the head's: not needed again
   out_.clear();
   co_return Status();
 }

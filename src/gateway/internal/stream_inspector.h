@@ -11,7 +11,6 @@
 #include "gateway/internal/inspection.h"
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -164,7 +163,7 @@ class StreamInspector {
   std::vector<Text> texts_;
   /// The text of the run of blocks that may go on: the slot of its last block so far.
   std::optional<dialect::Slot> run_;
-  std::deque<Seam> seams_;  ///< of that run
+  std::vector<Seam> seams_;  ///< of that run
   std::size_t waiting_bytes_ = 0;
   std::optional<Tail> tail_;
   std::vector<codec::Splice> splices_;
