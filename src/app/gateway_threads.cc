@@ -71,13 +71,13 @@ struct GatewayThreads::Adoption {
 
 GatewayThreads::GatewayThreads(net::Loop& control, net::Worker& bench,
                                const store::Archive& archive, std::string node, Packs packs,
-                               std::shared_ptr<const ProviderSecrets> secrets)
+                               std::shared_ptr<const Credentials> secrets)
     : control_(control),
       bench_(bench),
       archive_(archive),
       node_(std::move(node)),
       packs_(std::move(packs)),
-      secrets_(std::move(secrets)) {}
+      credentials_(std::move(secrets)) {}
 
 Status GatewayThreads::open(const gateway::Options& options, std::uint32_t threads,
                             const Clock& clock, journal::Journal& journal) {
@@ -144,7 +144,7 @@ Result<std::shared_ptr<const gateway::Live>> GatewayThreads::make_live(
   auto live = std::make_shared<gateway::Live>();
   live->engines = std::move(engines.routes);
   live->fallback_engines = std::move(engines.fallbacks);
-  live->access = secrets_->access;
+  live->access = credentials_->access;
   live->effective = std::make_shared<const containment::Effective>(std::move(generation));
   gateway::share_health(*live, live_.get());
   CORDON_CHECK(gateway::check(*live));
@@ -212,7 +212,7 @@ net::Task<std::vector<containment::NodeReceipt>> GatewayThreads::adopt(
 
 namespace {
 
-bool same_trust(const ProviderSecrets& a, const ProviderSecrets& b, const std::string& provider) {
+bool same_trust(const Credentials& a, const Credentials& b, const std::string& provider) {
   const auto in_a = a.trusted.find(provider);
   const auto in_b = b.trusted.find(provider);
   if (in_a == a.trusted.end() || in_b == b.trusted.end())
@@ -223,26 +223,44 @@ bool same_trust(const ProviderSecrets& a, const ProviderSecrets& b, const std::s
 }  // namespace
 
 void GatewayThreads::use(std::shared_ptr<const api::Secrets> secrets) {
-  auto next = std::make_shared<ProviderSecrets>(static_cast<const ProviderSecrets&>(*secrets));
+  auto next = std::make_shared<Credentials>(static_cast<const Credentials&>(*secrets));
   for (auto& [provider, access] : next->access) {
     // The same certificates stay the same settings, so that connections to the provider live on.
-    const auto before = secrets_->access.find(provider);
-    if (before == secrets_->access.end() || !same_trust(*secrets_, *next, provider)) continue;
+    const auto before = credentials_->access.find(provider);
+    if (before == credentials_->access.end() || !same_trust(*credentials_, *next, provider))
+      continue;
     access.tls = before->second.tls;
   }
-  secrets_ = std::move(next);
+  if (credentials_->gateway.digest != next->gateway.digest) {
+    for (const auto& thread : threads_) thread->gateway().use(next->gateway.tls);
+  }
+  if (credentials_->control.digest != next->control.digest && use_control_) {
+    use_control_(next->control.tls);
+  }
+  credentials_ = std::move(next);
+}
+
+void GatewayThreads::on_control_certificate(
+    std::function<void(std::shared_ptr<const net::Tls>)> use) {
+  use_control_ = std::move(use);
 }
 
 std::vector<std::string> GatewayThreads::differing(const api::Secrets& secrets) const {
-  const auto& next = static_cast<const ProviderSecrets&>(secrets);
+  const auto& next = static_cast<const Credentials&>(secrets);
   std::vector<std::string> lines;
+  if (credentials_->gateway.digest != next.gateway.digest) {
+    lines.emplace_back("the gateway has another certificate");
+  }
+  if (credentials_->control.digest != next.control.digest) {
+    lines.emplace_back("the control API has another certificate");
+  }
   for (const auto& [provider, access] : next.access) {
-    const auto before = secrets_->access.find(provider);
-    if (before == secrets_->access.end()) continue;  // it is new, which is said already
+    const auto before = credentials_->access.find(provider);
+    if (before == credentials_->access.end()) continue;  // it is new, which is said already
     if (before->second.key != access.key) {
       lines.push_back(fmt::format("provider {} has another key", provider));
     }
-    if (!same_trust(*secrets_, next, provider)) {
+    if (!same_trust(*credentials_, next, provider)) {
       lines.push_back(fmt::format("provider {} is trusted by other certificates", provider));
     }
   }

@@ -28,11 +28,18 @@ namespace cordon::app {
 using Packs = std::map<std::string, std::shared_ptr<const policy::Rulepack>, std::less<>>;
 using Access = std::map<std::string, gateway::ProviderAccess, std::less<>>;
 
-/// What the providers of a configuration are called with.
-struct ProviderSecrets final : api::Secrets {
+/// What the providers of a configuration are called with, and who its listeners are.
+struct Credentials final : api::Secrets {
   Access access;
   /// SHA-256 of the certificates that a provider with TLS is trusted by; empty: the system's.
   std::map<std::string, std::string, std::less<>> trusted;
+  /// A listener's certificate and key; `digest` tells one from another. Null: plain.
+  struct Listener {
+    std::shared_ptr<const net::Tls> tls;
+    std::string digest;
+  };
+  Listener gateway;
+  Listener control;
 };
 
 /// One I/O thread with its loop and its gateway. Made and destroyed on the main thread.
@@ -63,13 +70,16 @@ class GatewayThreads final : public api::Gateways {
  public:
   /// `control`, `bench` and `archive`, where rulepacks lie by their digests, outlive it.
   GatewayThreads(net::Loop& control, net::Worker& bench, const store::Archive& archive,
-                 std::string node, Packs packs, std::shared_ptr<const ProviderSecrets> secrets);
+                 std::string node, Packs packs, std::shared_ptr<const Credentials> secrets);
 
   /// Opens `threads` gateways on one address; a port of 0 is chosen once for all.
   [[nodiscard]] Status open(const gateway::Options& options, std::uint32_t threads,
                             const Clock& clock, journal::Journal& journal);
   void start();
   void stop(std::chrono::milliseconds grace);
+  /// Before start(). `use` is called on the control thread when the control API is to show another
+  /// certificate.
+  void on_control_certificate(std::function<void(std::shared_ptr<const net::Tls>)> use);
   /// Any thread.
   void note_durable(std::uint64_t durable);
   [[nodiscard]] std::uint16_t port() const noexcept;
@@ -98,7 +108,8 @@ class GatewayThreads final : public api::Gateways {
   const store::Archive& archive_;
   std::string node_;
   Packs packs_;
-  std::shared_ptr<const ProviderSecrets> secrets_;
+  std::shared_ptr<const Credentials> credentials_;
+  std::function<void(std::shared_ptr<const net::Tls>)> use_control_;
   /// By the digests of their packs. Compiled once for each set; a change of measures compiles none.
   std::map<std::string, std::shared_ptr<const policy::Engine>, std::less<>> engines_;
   std::shared_ptr<const gateway::Live> live_;  ///< the latest that was adopted

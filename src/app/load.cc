@@ -59,8 +59,20 @@ Result<std::string> read_key(const model::ProviderConfig& provider) {
   return key;
 }
 
+Result<Credentials::Listener> load_listener(const model::Listen& listen) {
+  Credentials::Listener listener;
+  if (!listen.tls()) return listener;
+  CORDON_TRY(const std::string cert, read_text(listen.cert_file));
+  CORDON_TRY(const std::string key, read_text(listen.key_file));
+  listener.digest = crypto::hex(crypto::sha256(cert + key));
+  CORDON_TRY(listener.tls, net::Tls::server(listen.cert_file, listen.key_file));
+  return listener;
+}
+
 Status load_access(Loaded& loaded) {
-  const auto secrets = std::make_shared<ProviderSecrets>();
+  const auto secrets = std::make_shared<Credentials>();
+  CORDON_TRY(secrets->gateway, load_listener(loaded.config.gateway));
+  CORDON_TRY(secrets->control, load_listener(loaded.config.control));
   for (const model::ProviderConfig& provider : loaded.config.providers) {
     gateway::ProviderAccess access;
     CORDON_TRY(access.key, read_key(provider));

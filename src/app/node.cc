@@ -58,11 +58,6 @@ std::string address_text(const std::string& address, std::uint16_t port) {
   return ipv6 ? fmt::format("[{}]:{}", address, port) : fmt::format("{}:{}", address, port);
 }
 
-Result<std::shared_ptr<const net::Tls>> server_tls(const model::Listen& listen) {
-  if (!listen.tls()) return std::shared_ptr<const net::Tls>();
-  return net::Tls::server(listen.cert_file, listen.key_file);
-}
-
 }  // namespace
 
 Node::Node(const Clock& clock, Random& random)
@@ -116,9 +111,10 @@ Status Node::open_storage() {
   return {};
 }
 
-Status Node::open_gateways(Packs packs, std::shared_ptr<const ProviderSecrets> secrets) {
+Status Node::open_gateways(Packs packs, std::shared_ptr<const Credentials> secrets) {
+  control_tls_ = secrets->control.tls;
   gateways_ = std::make_unique<GatewayThreads>(loop_, bench_, *archive_, config_.node,
-                                               std::move(packs), std::move(secrets));
+                                               std::move(packs), secrets);
   const std::uint32_t cores = std::max(1U, std::thread::hardware_concurrency());
   const std::uint32_t threads = config_.threads == 0 ? cores : config_.threads;
   gateway::Options options;
@@ -126,7 +122,7 @@ Status Node::open_gateways(Packs packs, std::shared_ptr<const ProviderSecrets> s
   options.server.port = config_.gateway.port;
   options.server.connections_max =
       std::max<std::size_t>(1, config_.limits.connections_max / threads);
-  CORDON_TRY(options.server.tls, server_tls(config_.gateway));
+  options.server.tls = secrets->gateway.tls;
   options.capture = flight_thread_.get();
   options.node = config_.node;
   options.boot = boot_;
@@ -173,8 +169,10 @@ Status Node::open_control(std::map<std::string, api::LoadedRulepack, std::less<>
   server.address = config_.control.address;
   server.port = config_.control.port;
   server.connections_max = 1'000;
-  CORDON_TRY(server.tls, server_tls(config_.control));
+  server.tls = control_tls_;
   CORDON_TRY(server_, net::Server::listen(loop_, *api_, std::move(server)));
+  gateways_->on_control_certificate(
+      [this](std::shared_ptr<const net::Tls> tls) { server_->use(std::move(tls)); });
   return {};
 }
 

@@ -28,7 +28,7 @@ struct Loaded {
   model::Config config;
   Packs packs;
   std::map<std::string, api::LoadedRulepack, std::less<>> texts;
-  std::shared_ptr<const ProviderSecrets> secrets;
+  std::shared_ptr<const Credentials> secrets;
   std::string digest;  ///< SHA-256 of the configuration file's bytes
   std::vector<connect::ConnectorOptions> connectors;
 };
@@ -70,7 +70,7 @@ class Node {
  private:
   [[nodiscard]] Status open_storage();
   [[nodiscard]] Status open_control(std::map<std::string, api::LoadedRulepack, std::less<>> texts);
-  [[nodiscard]] Status open_gateways(Packs packs, std::shared_ptr<const ProviderSecrets> secrets);
+  [[nodiscard]] Status open_gateways(Packs packs, std::shared_ptr<const Credentials> secrets);
   [[nodiscard]] Status note_recovery();
   void follow_journal();
   net::Task<void> begin(std::shared_ptr<std::promise<Result<std::string>>> done);
@@ -103,6 +103,7 @@ class Node {
   Connectors connectors_;
   std::unique_ptr<api::Outbox> outbox_;
   std::unique_ptr<api::Pager> pager_;
+  std::shared_ptr<const net::Tls> control_tls_;  ///< at the start
   std::unique_ptr<net::Server> server_;
   std::atomic<bool> durable_posted_{false};
   std::thread thread_;

@@ -121,6 +121,12 @@ void Gateway::adopt(std::shared_ptr<const Live> live, Swept swept) {
       });
 }
 
+void Gateway::use(std::shared_ptr<const net::Tls> tls) {
+  worker_->loop.post([signals = worker_->signals, tls = std::move(tls)]() mutable {
+    if (signals->worker != nullptr) signals->worker->server->use(std::move(tls));
+  });
+}
+
 void Gateway::count_running(model::Scope scope, Counted counted) {
   worker_->loop.post(
       [signals = worker_->signals, scope = std::move(scope), counted = std::move(counted)] {

@@ -98,6 +98,9 @@ class Gateway {
   /// `cut_grace` and a tick; calls come in the order of adoption.
   void adopt(std::shared_ptr<const Live> live, Swept swept = {});
 
+  /// Any thread. Who we are to connections from the loop's next turn on; see Server::use().
+  void use(std::shared_ptr<const net::Tls> tls);
+
   /// Any thread: call from the journal's `on_durable`. Costs a post per turn of the loop, not
   /// per commit.
   void note_durable(std::uint64_t durable);

@@ -164,6 +164,10 @@ Result<std::unique_ptr<Server>> Server::listen(Loop& loop, Handler& handler,
   return std::make_unique<Server>(std::move(state));
 }
 
+void Server::use(std::shared_ptr<const Tls> tls) {
+  if (state_->options.tls != nullptr && tls != nullptr) state_->options.tls = std::move(tls);
+}
+
 namespace {
 
 /// Forces what has not ended within the grace.

@@ -124,6 +124,9 @@ class Server {
   ~Server();
   [[nodiscard]] std::uint16_t port() const noexcept;
   [[nodiscard]] ServerCounts counts() const noexcept;
+  /// Who we are to connections accepted from now on; those that are there keep theirs. A plain
+  /// server stays plain.
+  void use(std::shared_ptr<const Tls> tls);
   /// Stops accepting, closes idle connections, lets running exchanges end within `grace`, then
   /// cuts and closes the rest. Suspends until the last handler has returned.
   [[nodiscard]] Task<void> stop(std::chrono::milliseconds grace);

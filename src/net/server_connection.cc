@@ -73,8 +73,8 @@ Task<void> ServerConnection::run() {
   if (server_.options.tls != nullptr) {
     const MonoTime deadline = server_.loop.reactor().after(server_.options.head_timeout);
     const std::string no_host;
-    const Status shaken =
-        co_await channel_.handshake(server_.options.tls->context(), no_host, deadline, &cancel);
+    const std::shared_ptr<const Tls> tls = server_.options.tls;  // another may take its place
+    const Status shaken = co_await channel_.handshake(tls->context(), no_host, deadline, &cancel);
     if (!shaken) {
       ++server_.counts.refused;
       co_return;

@@ -145,6 +145,33 @@ TEST_F(NetTls, CarriesALargeAnswerForAVerifiedNameOrAddress) {
   EXPECT_EQ(ask(server.port(), "127.0.0.1"), big_body());
 }
 
+TEST_F(NetTls, ShowsAnotherCertificateToNewConnectionsAlone) {
+  BigHandler handler;
+  Wish wish;
+  wish.name = "DNS:localhost";
+  ServerThread server(handler, with(signed_for(wish)));
+  const std::unique_ptr<SSL_CTX, decltype(&::SSL_CTX_free)> any(
+      ::SSL_CTX_new(::TLS_client_method()), &::SSL_CTX_free);
+  BIO* bio = ::BIO_new_connect(("127.0.0.1:" + std::to_string(server.port())).c_str());
+  ASSERT_EQ(::BIO_do_connect(bio), 1);
+  const std::unique_ptr<SSL, decltype(&::SSL_free)> ssl(::SSL_new(any.get()), &::SSL_free);
+  ::SSL_set_bio(ssl.get(), bio, bio);
+  ASSERT_EQ(::SSL_connect(ssl.get()), 1);
+
+  wish.name = "IP:127.0.0.1";
+  server.use(signed_for(wish));
+  EXPECT_EQ(ask(server.port(), "127.0.0.1"), big_body());
+  EXPECT_NE(ask(server.port(), "localhost").find("certificate refused"), std::string::npos);
+  const std::string request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  ASSERT_EQ(::SSL_write(ssl.get(), request.data(), static_cast<int>(request.size())),
+            static_cast<int>(request.size()));
+  char first = 0;
+  EXPECT_EQ(::SSL_read(ssl.get(), &first, 1), 1) << "the connection that was there is gone";
+  EXPECT_EQ(first, 'H');
+  server.use(nullptr);
+  EXPECT_EQ(ask(server.port(), "127.0.0.1"), big_body());
+}
+
 TEST_F(NetTls, RefusesAWrongHost) {
   BigHandler handler;
   Wish wish;

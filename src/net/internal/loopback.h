@@ -64,6 +64,7 @@ class ServerThread {
   [[nodiscard]] std::uint16_t port() const noexcept { return server_->port(); }
   [[nodiscard]] Loop& loop() noexcept { return loop_; }
   [[nodiscard]] ServerCounts counts();
+  void use(std::shared_ptr<const Tls> tls);
   /// Runs `fn` on the loop and waits for it.
   void on_loop(const std::function<void()>& fn);
 

@@ -145,6 +145,10 @@ void ServerThread::on_loop(const std::function<void()>& fn) {
   done.get_future().wait();
 }
 
+void ServerThread::use(std::shared_ptr<const Tls> tls) {
+  on_loop([&] { server_->use(std::move(tls)); });
+}
+
 ServerCounts ServerThread::counts() {
   ServerCounts counts;
   on_loop([&] { counts = server_->counts(); });

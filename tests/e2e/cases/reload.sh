@@ -131,3 +131,46 @@ case_config_reload_refuses_whole_and_keeps_the_last_good_one() {
   stop_node -TERM || return 1
   expect 0 "5:78: found 'strict'" "$binary" journal show "$work/data/journal" --kind refusal
 }
+
+# case config_reload_shows_a_renewed_certificate_to_new_connections
+case_config_reload_shows_a_renewed_certificate_to_new_connections() {
+  local work=$work/reload-tls gateway='' control='' node='' upstream='' CORDON_SERVER='' CORDON_TOKEN=''
+  mkdir -p "$work"
+  printf 'provider-key-one\n' >"$work/provider.key"
+  certify() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" \
+      -addext 'subjectAltName=IP:127.0.0.1' -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
+  }
+  certify first
+  start_sim
+  reload_config emergency "tls: {gateway: {cert: $work/cert.pem, key: $work/key.pem}}"
+  start_node || { wrong "the node did not start: $(tail -c 600 "$work/node.log")"; return 1; }
+  certify second
+  python3 - "${gateway#http://}" "$work/cert.pem" "$binary" <<'PYTHON'
+import http.client, ssl, subprocess, sys
+where, cert, binary = sys.argv[1:]
+
+def connect():
+    context = ssl._create_unverified_context()
+    made = http.client.HTTPSConnection(where, timeout=30, context=context)
+    made.connect()
+    return made, ssl.DER_cert_to_PEM_cert(made.sock.getpeercert(True))
+
+def alive(made):
+    made.request("GET", "/livez")
+    answer = made.getresponse()
+    return answer.status == 200 and answer.read() == b"ok\n"
+
+old, shown = connect()
+assert alive(old) and shown.strip() != open(cert).read().strip()
+said = subprocess.run([binary, "config", "reload"], capture_output=True, text=True)
+assert said.returncode == 0 and "the gateway has another certificate" in said.stdout, said
+fresh, shown = connect()
+assert shown.strip() == open(cert).read().strip() and alive(fresh)
+assert alive(old), "the connection that was there was dropped"
+open(cert, "w").write("no certificate")
+said = subprocess.run([binary, "config", "reload"], capture_output=True, text=True)
+assert said.returncode == 10 and "cannot use the certificate" in said.stderr, said
+assert connect()[1].strip() == shown.strip() and alive(fresh)
+PYTHON
+}
