@@ -40,7 +40,7 @@ ControlPlane::ControlPlane(Parts parts, ControlOptions options)
       generation_(std::make_shared<const model::Generation>()),
       configured_(generation_) {
   // What was loaded was measured by whoever loaded it.
-  for (const auto& [name, pack] : options_.rulepacks) measured_for_[name] = pack.digest;
+  for (const auto& [name, pack] : options_.rulepacks) measured_for_->emplace(name, pack.digest);
 }
 
 ControlPlane::~ControlPlane() = default;

@@ -267,7 +267,8 @@ class ControlPlane : public ControlState {
   std::shared_ptr<const model::Generation> configured_;  ///< by the configuration and keys
   std::uint64_t last_generation_ = 0;  ///< number and digest as the journal last named them
   std::string last_digest_;
-  containment::RulepackDigests measured_for_;          ///< whose classes the desk was told
+  /// Whose classes the desk was told; none: what routes obey has changed since.
+  std::optional<containment::RulepackDigests> measured_for_{std::in_place};
   std::set<std::string, std::less<>> flights_frozen_;  ///< incidents
   /// Every kMarkEvery-th entry with its time, so that a window is found without reading all.
   std::vector<std::pair<WallTime, std::uint64_t>> marks_;

@@ -215,7 +215,7 @@ net::Task<Result<ReloadAnswer>> Reload::obey(const Plan& plan, ReloadAnswer answ
   of_.options_.config = plan.read->config;
   of_.options_.rulepacks = plan.read->rulepacks;
   of_.configured_ = plan.configured;
-  of_.measured_for_.clear();
+  of_.measured_for_.reset();
   of_.parts_.gateways.use(plan.read->secrets);
   answer.entry = *entry;
   auto receipt = co_await of_.publish(plan.next, *std::move(entry));

@@ -210,6 +210,44 @@ TEST_F(ControlReload, ThatProtectsLessIsRefusedToASignal) {
   EXPECT_TRUE(world_->run(world_->control().reload(std::move(order))));
 }
 
+// A class that no rule sees any more is unknown, and never zero.
+TEST_F(ControlReload, PutsANewRulepackInForceAndKnowsWhichClassesAreSeen) {
+  world_->source().add_pack(R"(rulepack: words
+version: 1.0.0
+rules:
+  - id: words.bad
+    class: unsafe_output
+    on: [response]
+    match: {pattern: 'bad-word'}
+    action: block
+    rationale: A word.
+    tests: {match: ['a bad-word'], pass: ['a word']}
+)");
+  const std::string with_pack =
+      "rulepacks: {files: [words.yaml]}\n"
+      "providers: [{name: sim, base_url: 'http://127.0.0.1:1/v1'}]\n"
+      "routes: [{name: support, targets: [{provider: sim, model: m}], rulepacks: [words], "
+      "mode: emergency}]\n";
+  world_->source().write(with_pack);
+  const std::uint64_t before = world_->durable();
+  ASSERT_TRUE(reload());
+  using model::EntryKind;
+  EXPECT_EQ(kinds_since(before), (std::vector{EntryKind::config_change, EntryKind::rulepack_change,
+                                              EntryKind::generation_change, EntryKind::receipt}));
+  const auto measured = [this] {
+    world_->tick();
+    return world_->control().options().watch.desk.measured;
+  };
+  EXPECT_EQ(measured(), std::set{model::IncidentClass::unsafe_output});
+  world_->source().write(config());
+  const auto waiting = reload();
+  ASSERT_TRUE(waiting) << waiting.error().detail;
+  ASSERT_TRUE(waiting->asked);
+  EXPECT_EQ(waiting->weaker.at(0), "route support would lose the rulepack words");
+  ASSERT_TRUE(give(*waiting));
+  EXPECT_TRUE(measured().empty());
+}
+
 TEST_F(ControlReload, LeavesWhatARestartWithTheSameFileFinds) {
   world_->source().write(with_flag());
   ASSERT_TRUE(reload());

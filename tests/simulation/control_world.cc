@@ -2,8 +2,11 @@
 
 #include "base/uuid.h"
 #include "containment/moment.h"
+#include "policy/rulepack.h"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 namespace cordon::simulation {
 
@@ -28,9 +31,20 @@ net::Task<Result<api::Engines>> ObedientGateways::prepare(
   co_return api::Engines{};
 }
 
+void TextSource::add_pack(const std::string& text) {
+  const auto pack = *policy::Rulepack::parse(text, "pack.yaml");
+  packs_.emplace(pack->name, api::LoadedRulepack{pack->version, pack->digest, text});
+}
+
 Result<api::Reread> TextSource::read() const {
   api::Reread read;
   CORDON_TRY(read.config, model::Config::parse(text_, "test.yaml"));
+  for (const auto& [name, pack] : packs_) {
+    for (const model::RouteConfig& route : read.config.routes) {
+      const auto& named = route.rulepacks;
+      if (std::find(named.begin(), named.end(), name) != named.end()) read.rulepacks[name] = pack;
+    }
+  }
   read.digest = crypto::hex(crypto::sha256(text_));
   read.secrets = std::make_shared<const api::Secrets>();
   return read;

@@ -47,10 +47,13 @@ class TextSource final : public api::ConfigSource {
   explicit TextSource(std::string text) : text_(std::move(text)) {}
   /// Not while it may be read.
   void write(std::string text) { text_ = std::move(text); }
+  /// A rulepack that the text may name.
+  void add_pack(const std::string& text);
   [[nodiscard]] Result<api::Reread> read() const override;
 
  private:
   std::string text_;
+  std::map<std::string, api::LoadedRulepack, std::less<>> packs_;
 };
 
 /// One node's control side. The disk and the clock outlive it. Not to be copied or moved.
