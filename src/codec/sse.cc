@@ -14,7 +14,7 @@ void drop(std::string& buffer) {
   if (buffer.capacity() > kKeptBytes) std::string().swap(buffer);
   buffer.clear();
 }
-}
+}  // namespace
 
 void SseFramer::feed(std::string_view bytes) {
   if (event_begin_ > 0) {

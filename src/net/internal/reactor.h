@@ -69,7 +69,7 @@ class Parking final : public Timer {
 
   /// Suspends until woken, `deadline`, or a cut. One task at a time.
   [[nodiscard]] Task<Wake> park(MonoTime deadline, Cancel* cancel);
-  /// Suspends until the next turn, behind whoever yielded before and ahead of what that turn brings.
+  /// Suspends until the next turn: behind whoever yielded before, ahead of what that turn brings.
   [[nodiscard]] Task<Wake> yield(Cancel* cancel);
   /// No effect if nobody waits. A cut replaces a reason that was not yet acted on.
   void wake(Wake why) noexcept;
