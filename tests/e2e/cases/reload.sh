@@ -28,7 +28,7 @@ case_config_reloads_under_load_without_a_failed_request() {
   reload_config emergency "flags: [{name: agent}]
 limits: {body_bytes_max: 64KiB}"
   cp "$work/cordon.yaml" "$work/b"
-  python3 - "$gateway" "$control" "$key" "$work" "$node" "${CORDON_RELOADS:-50}" <<'PYTHON'
+  python3 - "$gateway" "$control" "$key" "$work" "$node" "${CORDON_RELOADS:-20}" <<'PYTHON'
 import http.client, json, os, shutil, signal, sys, threading, time
 gateway, control, key, work, node, times = sys.argv[1:]
 times = int(times)
