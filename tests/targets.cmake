@@ -27,6 +27,7 @@ if(BUILD_TESTING)
                  tests/integration/gateway_stream_test.cc
                  tests/integration/gateway_kill_test.cc
                  tests/integration/gateway_key_test.cc
+                 tests/integration/gateway_limits_test.cc
                  tests/integration/gateway_messages_test.cc
                  tests/integration/gateway_responses_test.cc
                  tests/integration/gateway_surfaces_test.cc

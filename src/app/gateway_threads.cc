@@ -147,6 +147,8 @@ Result<std::shared_ptr<const gateway::Live>> GatewayThreads::make_live(
   live->access = credentials_->access;
   live->effective = std::make_shared<const containment::Effective>(std::move(generation));
   gateway::share_health(*live, live_.get());
+  live->quotas =
+      gateway::quotas_of(live->effective->generation(), live_ ? &live_->quotas : nullptr);
   CORDON_CHECK(gateway::check(*live));
   return live;
 }

@@ -121,6 +121,20 @@ Request::Checked Request::read_model(const JsonValue& root) {
   return {};
 }
 
+std::uint64_t Request::answer_tokens_asked() const {
+  constexpr std::int64_t kTokensMax = 100'000'000;
+  constexpr std::int64_t kChoicesMax = 128;
+  const codec::JsonValue root = index_.root();
+  for (const std::string_view key : {"max_completion_tokens", "max_tokens", "max_output_tokens"}) {
+    const auto tokens = root.find(key).integer();
+    if (!tokens || *tokens <= 0) continue;
+    const std::int64_t choices = root.find("n").integer().value_or(1);
+    return static_cast<std::uint64_t>(std::min(*tokens, kTokensMax) *
+                                      std::clamp<std::int64_t>(choices, 1, kChoicesMax));
+  }
+  return 0;
+}
+
 ForwardPlan Request::plan() const {
   return {body(), std::string(model_), model_value_.begin_byte(), model_value_.end_byte(), {}};
 }

@@ -78,6 +78,9 @@ class Request {
   [[nodiscard]] bool stream() const noexcept { return stream_; }
   /// The caller wants a frame of a stream to tell the usage, where the protocol leaves a choice.
   [[nodiscard]] bool include_usage() const noexcept { return include_usage_; }
+  /// How many tokens of answer the caller allows, of all choices together; 0 if it does not say.
+  /// Holds until the next parse.
+  [[nodiscard]] std::uint64_t answer_tokens_asked() const;
   /// Every text a model will read as a message, those of a group together. Tool definitions are
   /// the application's own and are not among them.
   [[nodiscard]] std::span<const RequestText> texts() const noexcept { return texts_; }

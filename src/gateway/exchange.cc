@@ -70,6 +70,7 @@ Exchange::Exchange(Worker& worker, net::ServerExchange& client, const dialect::P
 }
 
 Exchange::~Exchange() {
+  settle_quota();
   --worker_.running;
   worker_.counters.running.set(worker_.running);
   if (killed_) {
@@ -127,6 +128,7 @@ std::optional<Problem> Exchange::identify() {
   }
   caller_ = obeyed_->effective().caller_of(presented.key, worker_.clock);
   if (caller_.tenant == nullptr) return Problem::bad_key;
+  find_quota();
   if (worker_.overloaded()) return Problem::overloaded;
   return std::nullopt;
 }
@@ -162,6 +164,13 @@ std::optional<Problem> Exchange::admit(std::string_view body) {
   std::optional<Problem> problem;
   if (!rule_on_route(problem)) return problem;
   if (!problem) problem = check_readable();
+  if (!problem && !take_quota()) {
+    // No decision of the rules, and no entry: a flood of these must not fill the journal.
+    ruling_.route = nullptr;
+    problem = Problem::rate_limited;
+    request.shrink_to(256 * 1024);
+    return problem;
+  }
   if (!problem) {
     inspect(body);
     if (decision_.action == Action::block) problem = Problem::policy_block;
@@ -377,6 +386,7 @@ void Exchange::add_common_headers() {
   if (protocol_.request_id_header() != "x-request-id") {
     headers_.push_back({protocol_.request_id_header(), request_id_});
   }
+  add_limit_headers();
   if (decision_id_.empty()) return;
   headers_.push_back({"x-cordon-decision-id", decision_id_});
   headers_.push_back({"x-cordon-mode", to_string(ruling_.mode)});
@@ -413,6 +423,7 @@ std::optional<std::uint64_t> Exchange::append_end(End end, int status) {
     end_.head.provider = place.provider;
     end_.head.model = place.model;
   }
+  settle_quota();
   worker_.counters.ended[static_cast<std::size_t>(end)].add();
   worker_.counters.on_answer[static_cast<std::size_t>(end_.action)].add();
   worker_.counters.answer_bytes.add(end_.received_bytes);

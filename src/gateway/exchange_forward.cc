@@ -39,7 +39,11 @@ bool is_one_of(std::span<const std::string_view> names, std::string_view name) n
 void pass_headers(const dialect::Protocol& protocol, const net::ResponseHead& from,
                   std::vector<net::Header>& to) {
   for (const net::Header& header : from.headers) {
-    if (is_one_of(protocol.returned_headers(), header.name)) to.push_back(header);
+    // What is said of the limits here is not mixed with what the provider says of its own.
+    if (is_one_of(protocol.returned_headers(), header.name) &&
+        net::find(to, header.name) == nullptr) {
+      to.push_back(header);
+    }
     if (net::equal_ignoring_case(header.name, protocol.request_id_header())) {
       to.push_back({"x-upstream-request-id", header.value});
     }

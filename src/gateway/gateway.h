@@ -12,6 +12,7 @@
 #include "gateway/capture.h"
 #include "gateway/health.h"
 #include "gateway/metrics.h"
+#include "gateway/quota.h"
 #include "journal/journal.h"
 #include "net/server.h"
 #include "net/tls.h"
@@ -46,6 +47,8 @@ struct Live {
   std::map<std::string, ProviderAccess, std::less<>> access;
   /// Of every target and fallback that a route names; see share_health().
   HealthByTarget health;
+  /// Of every tenant that has limits; see quotas_of().
+  QuotaByTenant quotas;
 };
 
 /// Gives `live` the health of its targets: what they have in `before` (null at the first), unless

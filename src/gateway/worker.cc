@@ -275,7 +275,10 @@ net::Task<void> Worker::serve_probe(net::ServerExchange& exchange) {
   const std::string_view path = exchange.request().path;
   if (path == "/metrics") {
     std::string body = metrics->write();
-    if (obeyed) write_health(body, obeyed->live->health, loop.now());
+    if (obeyed) {
+      write_health(body, obeyed->live->health, loop.now());
+      write_quotas(body, obeyed->live->quotas, clock.mono());
+    }
     (void)co_await exchange.respond(200, kText, body);
     co_return;
   }

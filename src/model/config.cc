@@ -268,6 +268,19 @@ Result<std::string> as_key_hash(const YamlNode& node) {
       node.error("found something else, expected the SHA-256 of a key: 64 lower-case hex digits"));
 }
 
+Status read_tenant_limits(const YamlNode& tenant, TenantLimits& limits) {
+  const YamlNode* const node = tenant.find("limits");
+  if (node == nullptr) return {};
+  static constexpr std::array<std::string_view, 2> kKeys = {"requests_per_minute",
+                                                            "tokens_per_minute"};
+  CORDON_CHECK(node->check_keys(kKeys));
+  CORDON_CHECK(read_count(*node, "requests_per_minute", 1,
+                          static_cast<std::int64_t>(kRequestsPerMinuteMax),
+                          limits.requests_per_minute));
+  return read_count(*node, "tokens_per_minute", 1, static_cast<std::int64_t>(kTokensPerMinuteMax),
+                    limits.tokens_per_minute);
+}
+
 Status read_tenants(const YamlNode& root, Config& config) {
   Names names("tenant");
   std::set<std::string> keys_seen;
@@ -275,7 +288,8 @@ Status read_tenants(const YamlNode& root, Config& config) {
                          [](const RouteConfig& route) { return std::string_view(route.name); });
   routes.emplace_back("*");
   return each(root, "tenants", kItemsMax, [&](const YamlNode& node) -> Status {
-    static constexpr std::array<std::string_view, 3> kKeys = {"name", "key_sha256", "routes"};
+    static constexpr std::array<std::string_view, 4> kKeys = {"name", "key_sha256", "routes",
+                                                              "limits"};
     CORDON_CHECK(node.check_keys(kKeys));
     Tenant tenant;
     CORDON_TRY(tenant.name, names.take(node));
@@ -294,6 +308,7 @@ Status read_tenants(const YamlNode& root, Config& config) {
       tenant.routes.emplace_back(routes[index]);
       return {};
     }));
+    CORDON_CHECK(read_tenant_limits(node, tenant.limits));
     config.tenants.push_back(std::move(tenant));
     return {};
   });

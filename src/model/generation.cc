@@ -104,6 +104,16 @@ Json to_json(const MeasureInForce& measure) {
   return json;
 }
 
+Json to_json(const Tenant& tenant) {
+  Json json{{"name", tenant.name}, {"key_sha256", tenant.key_sha256}, {"routes", tenant.routes}};
+  const TenantLimits& limits = tenant.limits;
+  if (!limits.any()) return json;
+  Json& written = json["limits"] = Json::object();
+  if (limits.requests_per_minute > 0) written["requests_per_minute"] = limits.requests_per_minute;
+  if (limits.tokens_per_minute > 0) written["tokens_per_minute"] = limits.tokens_per_minute;
+  return json;
+}
+
 Json to_json(const IssuedKey& key) {
   Json json{{"id", key.id}, {"tenant", key.tenant}, {"sha256", key.sha256}, {"routes", key.routes}};
   if (key.expires_at) json["expires_at"] = format_rfc3339(*key.expires_at);
@@ -272,13 +282,33 @@ Result<Route> read_route(const Json& value) {
   return route;
 }
 
+Result<TenantLimits> read_tenant_limits(const Json& value) {
+  ObjectReader reader(value, "limits of a tenant");
+  bool fits = true;
+  TenantLimits limits;
+  limits.requests_per_minute =
+      bounded<std::uint64_t>(reader.integer_or("requests_per_minute", 0), fits);
+  limits.tokens_per_minute =
+      bounded<std::uint64_t>(reader.integer_or("tokens_per_minute", 0), fits);
+  CORDON_CHECK(reader.finish());
+  if (!fits || limits.requests_per_minute > kRequestsPerMinuteMax ||
+      limits.tokens_per_minute > kTokensPerMinuteMax) {
+    return fail(Errc::invalid, "limits of a tenant: a number is out of range");
+  }
+  return limits;
+}
+
 Result<Tenant> read_tenant(const Json& value) {
   ObjectReader reader(value, "tenant");
   Tenant tenant;
   tenant.name = reader.text("name");
   const Json& keys = reader.any("key_sha256");
   const Json& routes = reader.any("routes");
+  const Json& limits = reader.any("limits");
   CORDON_CHECK(reader.finish());
+  if (!limits.is_null()) {
+    CORDON_TRY(tenant.limits, read_tenant_limits(limits));
+  }
   CORDON_TRY(tenant.key_sha256, read_list<std::string>(keys, "key_sha256", read_text));
   CORDON_TRY(tenant.routes, read_list<std::string>(routes, "routes", read_text));
   return tenant;
@@ -466,12 +496,7 @@ Json Generation::to_json() const {
             {"number", number},
             {"providers", list_of(providers, write)},
             {"routes", list_of(routes, write)},
-            {"tenants", list_of(tenants,
-                                [](const Tenant& tenant) {
-                                  return Json{{"name", tenant.name},
-                                              {"key_sha256", tenant.key_sha256},
-                                              {"routes", tenant.routes}};
-                                })},
+            {"tenants", list_of(tenants, write)},
             {"flags", list_of(flags,
                               [](const Flag& flag) {
                                 return Json{{"name", flag.name}, {"enabled", flag.enabled}};

@@ -103,11 +103,25 @@ struct Route {
 inline constexpr std::size_t kTargetsMax = 8;
 inline constexpr std::uint32_t kWeightMax = 1'000;
 
+/// What a tenant may use on one node. A bucket of each holds what may be used at once and fills up
+/// again within a minute. 0: no limit.
+struct TenantLimits {
+  std::uint64_t requests_per_minute = 0;
+  std::uint64_t tokens_per_minute = 0;  ///< of requests and answers together
+  [[nodiscard]] bool any() const noexcept {
+    return requests_per_minute > 0 || tokens_per_minute > 0;
+  }
+  friend bool operator==(const TenantLimits&, const TenantLimits&) = default;
+};
+inline constexpr std::uint64_t kRequestsPerMinuteMax = 10'000'000;
+inline constexpr std::uint64_t kTokensPerMinuteMax = 10'000'000'000;
+
 /// Who calls. Keys are stored as SHA-256 in lower-case hex; several while one is rotated.
 struct Tenant {
   std::string name;
   std::vector<std::string> key_sha256;
   std::vector<std::string> routes;  ///< `*` means every route
+  TenantLimits limits = {};
   friend bool operator==(const Tenant&, const Tenant&) = default;
 };
 

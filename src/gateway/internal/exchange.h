@@ -57,6 +57,13 @@ class Exchange final : public containment::InFlight {
   [[nodiscard]] bool speaks(const model::Target& target) const;
   [[nodiscard]] std::optional<Problem> check_readable();
   void inspect(std::string_view body);
+  // Limits of the tenant; exchange_quota.cc.
+  void find_quota();
+  [[nodiscard]] bool take_quota();
+  void refuse_by_limit(std::string_view what, std::uint64_t per_minute,
+                       std::chrono::nanoseconds wait);
+  void settle_quota();
+  void add_limit_headers();
   [[nodiscard]] bool append_decision();
   [[nodiscard]] net::Task<void> refuse_recorded(Problem problem);
   [[nodiscard]] net::Task<void> answer_error(Problem problem);
@@ -138,6 +145,9 @@ class Exchange final : public containment::InFlight {
   const dialect::Protocol& protocol_;
   std::shared_ptr<const Obeyed> obeyed_;
   containment::Caller caller_;
+  TenantQuota* quota_ = nullptr;  ///< null: it has no limits
+  std::uint64_t tokens_reserved_ = 0;
+  std::optional<std::array<std::string, 6>> limit_texts_;  ///< what headers_ points to
   containment::Ruling ruling_;
   const Obeyed::Route* route_ = nullptr;
   const Obeyed::Rules* rules_ = nullptr;

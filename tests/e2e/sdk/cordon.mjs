@@ -13,6 +13,8 @@ const BINARY = process.env.CORDON_BINARY;
 const MODELS = ["normal", "echo", "slow", "cut", "stall", "error_401", "error_429", "error_500",
   "overloaded", "error_frame", "malformed", "context_length"];
 export const KEY = "tenant-key-of-the-sdk-tests";
+/** Of a tenant that may send two requests a minute. */
+export const LIMITED_KEY = "limited-key-of-the-sdk-tests";
 
 const RULES = `rulepack: sdk-tests
 version: 1.0.0
@@ -45,7 +47,7 @@ function parityRoutes() {
 }
 
 function config(upstream, dialect) {
-  const sha = createHash("sha256").update(KEY).digest("hex");
+  const [sha, limited] = [KEY, LIMITED_KEY].map((key) => createHash("sha256").update(key).digest("hex"));
   return `
 listen: {gateway: "127.0.0.1:0", control: "127.0.0.1:0"}
 threads: 1
@@ -60,6 +62,7 @@ routes:
 flags: [{name: tools}, {name: beta, enabled: false}, {name: summaries}]
 tenants:
   - {name: sdk, key_sha256: ["${sha}"], routes: ["*"]}
+  - {name: limited, key_sha256: ["${limited}"], routes: ["*"], limits: {requests_per_minute: 2, tokens_per_minute: 100000}}
 `;
 }
 
