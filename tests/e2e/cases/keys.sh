@@ -5,7 +5,8 @@ key_id() { cut -c4-19 "$1"; }
 
 # case keys_issued_at_runtime
 case_keys_issued_at_runtime() {
-  need_node || return 1
+  local work=$work/keys gateway control node upstream CORDON_SERVER CORDON_TOKEN
+  own_node '' || return 1
   local out=$work/issued held
   mkdir -p "$out"
   expect 0 'acknowledged' "$binary" key issue acme --name billing --route support \
