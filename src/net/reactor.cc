@@ -65,9 +65,9 @@ Task<Wake> Parking::park(MonoTime deadline, Cancel* cancel) {
       Initiate{this}, boost::asio::use_awaitable);
 }
 
-Task<Wake> Parking::yield(Cancel* cancel) {
+Task<Wake> Parking::yield() {
   yields_ = true;
-  return park(MonoTime::max(), cancel);
+  return park(MonoTime::max(), nullptr);
 }
 
 void Parking::hold(Handler handler) {

@@ -428,5 +428,57 @@ TEST(NetServer, TwoServersShareAPort) {
   EXPECT_GT(two.counts().accepted, 0U);
 }
 
+/// Wakes two exchanges in one turn: the first writes, and the second cuts it before that goes out.
+class PairHandler final : public Handler {
+ public:
+  Task<void> handle(ServerExchange& exchange) override {
+    const std::span<const Header> no_headers;
+    if (!exchange.begin(200, no_headers)) co_return;
+    ++waiting;
+    const std::chrono::milliseconds long_enough(30'000);
+    if (!co_await mark->reach(1, long_enough)) co_return;
+    const std::string_view whole = "whole ";
+    const std::string_view late = "late ";
+    const std::string_view last = "last";
+    if (first == nullptr) {
+      first = &exchange;
+      const Status written = co_await exchange.write(whole);
+      went_out = written.has_value();
+      const Status again = co_await exchange.write(late);
+      was_cut = !again.has_value();
+    } else {
+      first->cut();
+    }
+    (void)co_await exchange.end(last);
+  }
+  Watermark* mark = nullptr;
+  std::atomic<int> waiting{0};
+  std::atomic<bool> went_out{false};
+  std::atomic<bool> was_cut{false};
+
+ private:
+  ServerExchange* first = nullptr;
+};
+
 }  // namespace
+// A write that waits for its turn was torn by a cut, and no last frame could follow it.
+TEST(NetServer, AWriteThatWaitsForItsTurnGoesOutBeforeACut) {
+  PairHandler handler;
+  ServerThread server(handler, ServerOptions());
+  Watermark mark(server.loop());
+  handler.mark = &mark;
+  Peer one = Peer::connect(server.port());
+  Peer other = Peer::connect(server.port());
+  one.send(get("/"));
+  other.send(get("/"));
+  while (handler.waiting < 2) std::this_thread::yield();
+  server.on_loop([&] { mark.raise(1); });
+  const std::string answers = one.read_until("0\r\n\r\n") + other.read_until("0\r\n\r\n");
+  EXPECT_TRUE(handler.went_out);
+  EXPECT_TRUE(handler.was_cut);
+  EXPECT_NE(answers.find("whole "), std::string::npos) << answers;
+  EXPECT_EQ(answers.find("late "), std::string::npos) << answers;
+  EXPECT_NE(answers.find("last"), answers.rfind("last")) << "not both end: " << answers;
+}
+
 }  // namespace cordon::net

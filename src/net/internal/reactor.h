@@ -70,7 +70,8 @@ class Parking final : public Timer {
   /// Suspends until woken, `deadline`, or a cut. One task at a time.
   [[nodiscard]] Task<Wake> park(MonoTime deadline, Cancel* cancel);
   /// Suspends until the next turn: behind whoever yielded before, ahead of what that turn brings.
-  [[nodiscard]] Task<Wake> yield(Cancel* cancel);
+  /// No cut reaches it: what waits only for its turn is as good as done.
+  [[nodiscard]] Task<Wake> yield();
   /// No effect if nobody waits. A cut replaces a reason that was not yet acted on.
   void wake(Wake why) noexcept;
   [[nodiscard]] bool parked() const noexcept { return handler_.has_value() && !queued_; }
