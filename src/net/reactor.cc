@@ -72,7 +72,7 @@ Task<Wake> Parking::yield() {
 
 void Parking::hold(Handler handler) {
   handler_.emplace(std::move(handler));
-  if (std::exchange(yields_, false)) wake(Wake::ready);
+  if (yields_) wake(Wake::ready);
   if (cancel_ != nullptr && cancel_->cancelled_ && !cancel_->delivered_) wake(Wake::cut);
 }
 
@@ -89,7 +89,7 @@ void Parking::wake(Wake why) noexcept {
 
 void Parking::resume() {
   disarm();
-  queued_ = false;
+  queued_ = yields_ = false;
   if (cancel_ != nullptr) {
     cancel_->waiting_ = nullptr;
     if (why_ == Wake::cut) cancel_->delivered_ = true;
@@ -205,13 +205,22 @@ void Reactor::dispatch(int count) {
 
 void Reactor::run_ready() {
   // Whoever is woken meanwhile goes on in the next turn, so that sockets are not starved.
-  ++round_;
-  while (ready_first_ != nullptr && ready_first_->round_ != round_) {
-    Parking* const parking = ready_first_;
-    ready_first_ = parking->next_ready_;
-    if (ready_first_ == nullptr) ready_last_ = nullptr;
-    parking->resume();
-  }
+  const std::uint64_t round = ++round_;
+  const auto waits = [&] { return ready_.first != nullptr && ready_.first->round_ < round; };
+  do {
+    for (int i = 0; i < kYieldedAfter && waits(); ++i) take_first(ready_).resume();
+    const std::uint64_t flush = ++round_;
+    while (yielded_.first != nullptr && yielded_.first->round_ < flush) {
+      take_first(yielded_).resume();
+    }
+  } while (waits());
+}
+
+Parking& Reactor::take_first(List& list) noexcept {
+  Parking& parking = *list.first;
+  list.first = parking.next_ready_;
+  if (list.first == nullptr) list.last = nullptr;
+  return parking;
 }
 
 void Reactor::run_timers() {
@@ -240,7 +249,8 @@ void Reactor::run_timers() {
 }
 
 int Reactor::wait_ms() const noexcept {
-  if (ready_first_ != nullptr || posted_.load(std::memory_order_acquire)) return 0;
+  const bool ready = ready_.first != nullptr || yielded_.first != nullptr;
+  if (ready || posted_.load(std::memory_order_acquire)) return 0;
   const auto start = static_cast<std::size_t>((tick_ + 1) % kSlots);
   std::int64_t wait = kSleepMsMax;
   for (std::size_t i = 0; i <= occupied_.size(); ++i) {
@@ -272,22 +282,20 @@ void Reactor::link(Timer& timer) noexcept {
 }
 
 void Reactor::enqueue(Parking& parking) noexcept {
+  List& list = parking.yields_ ? yielded_ : ready_;
   parking.next_ready_ = nullptr;
   parking.round_ = round_;
-  if (ready_last_ != nullptr) {
-    ready_last_->next_ready_ = &parking;
-  } else {
-    ready_first_ = &parking;
-  }
-  ready_last_ = &parking;
+  (list.last != nullptr ? list.last->next_ready_ : list.first) = &parking;
+  list.last = &parking;
 }
 
 void Reactor::forget(Parking& parking) noexcept {
+  List& list = parking.yields_ ? yielded_ : ready_;
   Parking* before = nullptr;
-  for (Parking* at = ready_first_; at != nullptr; before = at, at = at->next_ready_) {
+  for (Parking* at = list.first; at != nullptr; before = at, at = at->next_ready_) {
     if (at != &parking) continue;
-    (before == nullptr ? ready_first_ : before->next_ready_) = parking.next_ready_;
-    if (ready_last_ == &parking) ready_last_ = before;
+    (before == nullptr ? list.first : before->next_ready_) = parking.next_ready_;
+    if (list.last == &parking) list.last = before;
     return;
   }
 }

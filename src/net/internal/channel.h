@@ -56,9 +56,9 @@ class Channel final : public Source {
   [[nodiscard]] Task<Wake> readable(MonoTime deadline, Cancel* cancel);
   [[nodiscard]] Task<Wake> writable(MonoTime deadline, Cancel* cancel);
   /// Writes all of it; copies what does not go out at once and does not last. `unavailable`
-  /// otherwise, and then `sent` tells how much went out. While other tasks are ready it waits for
-  /// the next turn: writes that follow each other at once wake the peers' processes once, not once
-  /// each, and a wake costs more than the write.
+  /// otherwise, and then `sent` tells how much went out. While other tasks are ready it lets
+  /// some of them run first: writes that follow each other at once wake the peers' processes once,
+  /// not once each, and a wake costs more than the write.
   [[nodiscard]] Task<Status> write_all(const Gather& what, MonoTime deadline, Cancel* cancel,
                                        std::size_t& sent);
   /// After `connecting`: the error of the connect, or 0.

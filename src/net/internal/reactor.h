@@ -69,7 +69,7 @@ class Parking final : public Timer {
 
   /// Suspends until woken, `deadline`, or a cut. One task at a time.
   [[nodiscard]] Task<Wake> park(MonoTime deadline, Cancel* cancel);
-  /// Suspends until the next turn: behind whoever yielded before, ahead of what that turn brings.
+  /// Suspends until some of the tasks that are ready have run; behind whoever yielded before.
   /// No cut reaches it: what waits only for its turn is as good as done.
   [[nodiscard]] Task<Wake> yield();
   /// No effect if nobody waits. A cut replaces a reason that was not yet acted on.
@@ -90,10 +90,10 @@ class Parking final : public Timer {
   std::optional<Handler> handler_;
   Cancel* cancel_ = nullptr;
   Parking* next_ready_ = nullptr;
-  std::uint64_t round_ = 0;  // of the ready list, when it was queued
+  std::uint64_t round_ = 0;  // of its list, when it was queued
   Wake why_ = Wake::ready;
   bool queued_ = false;
-  bool yields_ = false;
+  bool yields_ = false;  // it waits among those that yielded, or is about to
 };
 
 /// True once after a cut that no operation has reported yet: this operation must report it.
@@ -118,7 +118,7 @@ class Reactor {
   void expect_posts() noexcept { posted_.store(true, std::memory_order_relaxed); }
 
   /// Whether other tasks are ready to go on.
-  [[nodiscard]] bool crowded() const noexcept { return ready_first_ != nullptr; }
+  [[nodiscard]] bool crowded() const noexcept { return ready_.first != nullptr; }
   [[nodiscard]] MonoTime now() const noexcept { return now_; }
   [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
   /// `now` plus a timeout; kNoDeadline stays without end.
@@ -137,6 +137,12 @@ class Reactor {
   friend class Parking;
   static constexpr std::int64_t kSlots = 512;
   static constexpr int kEvents = 256;
+  /// So many tasks run before those that yielded meanwhile go on.
+  static constexpr int kYieldedAfter = 64;
+  struct List {
+    Parking* first = nullptr;
+    Parking* last = nullptr;
+  };
 
   void turn();
   void dispatch(int count);
@@ -147,6 +153,7 @@ class Reactor {
   void link(Timer& timer) noexcept;
   void enqueue(Parking& parking) noexcept;
   void forget(Parking& parking) noexcept;
+  [[nodiscard]] static Parking& take_first(List& list) noexcept;
 
   const Clock& clock_;
   MonoTime now_;
@@ -158,8 +165,8 @@ class Reactor {
   std::array<epoll_event, kEvents> events_{};
   int event_at_ = 0;
   int event_count_ = 0;
-  Parking* ready_first_ = nullptr;
-  Parking* ready_last_ = nullptr;
+  List ready_;
+  List yielded_;
   std::uint64_t round_ = 0;
   std::int64_t tick_;
   std::array<Timer*, kSlots> wheel_{};
