@@ -81,7 +81,9 @@ TEST(GatewayFlags, AreAllOffUnderASwitchOverEveryFlag) {
   GatewayHarness harness;
   configure(harness);
   (void)harness.kill("flag=*");
-  for (const codec::Json& flag : json_of(harness.post(kFlags, kContext))["flags"]) {
+  const codec::Json all = json_of(harness.post(kFlags, kContext));
+  ASSERT_FALSE(all["flags"].empty());
+  for (const codec::Json& flag : all["flags"]) {
     EXPECT_EQ(flag["value"], false) << flag.dump();
   }
 }
