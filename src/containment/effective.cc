@@ -184,15 +184,20 @@ Ruling Effective::rule_fallback(const Place& asked) const noexcept {
   return route == nullptr ? Ruling{} : rule_on(asked, route, &route->route->fallback);
 }
 
+bool Effective::may_ask(const TenantIndex* tenant, const Place& asked) const noexcept {
+  if (tenant == nullptr || !tenant->may_use(asked.route)) return false;
+  if (asked.key.empty()) return true;
+  const model::IssuedKey* const key = issued_key(asked.key);
+  return key != nullptr && names_route(*key, asked.route);
+}
+
 Ruling Effective::rule_on(const Place& asked, const RouteIndex* route,
                           const Targets* targets) const noexcept {
   Ruling ruling;
   ruling.route = route->route;
   ruling.mode = route->route->mode;
   const TenantIndex* tenant = tenant_index(asked.tenant);
-  const model::IssuedKey* const key = asked.key.empty() ? nullptr : issued_key(asked.key);
-  if (tenant == nullptr || !tenant->may_use(asked.route) ||
-      (!asked.key.empty() && (key == nullptr || !names_route(*key, asked.route)))) {
+  if (!may_ask(tenant, asked)) {
     ruling.admission = Admission::forbidden_route;
     return ruling;
   }
@@ -235,7 +240,7 @@ Ruling Effective::rule_as_named(const Place& asked, const RouteIndex* route) con
   ruling.route = route->route;
   ruling.mode = route->route->mode;
   const TenantIndex* tenant = tenant_index(asked.tenant);
-  if (tenant == nullptr || !tenant->may_use(asked.route)) {
+  if (!may_ask(tenant, asked)) {
     ruling.admission = Admission::forbidden_route;
     return ruling;
   }

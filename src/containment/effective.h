@@ -117,6 +117,8 @@ class Effective {
                                const Targets* targets) const noexcept;
   [[nodiscard]] Ruling rule_as_named(const model::Place& place,
                                      const RouteIndex* route) const noexcept;
+  /// Whether the tenant, and the key under which it asks, may use the route.
+  [[nodiscard]] bool may_ask(const TenantIndex* tenant, const model::Place& place) const noexcept;
   void index_names();
   void index_key(std::string_view sha256, const model::Tenant& tenant,
                  const model::IssuedKey* issued);

@@ -42,6 +42,28 @@ TEST(GatewayKey, IsNamedInTheRecordsAndHeldToItsRoutes) {
   EXPECT_EQ(harness.journal_bytes().find("secret-part"), std::string::npos);
 }
 
+// A key for one route could ask for decisions under the rules of every route of its tenant.
+TEST(GatewayKey, IsHeldToItsRoutesWhereNothingIsForwarded) {
+  GatewayHarness harness;
+  (void)harness.change([](model::Generation& next) {
+    next.keys = {issued({"support"})};
+    model::Route only = next.routes.front();
+    only.name = "only-decides";
+    only.targets.clear();
+    only.fallback.clear();
+    next.routes.push_back(only);
+  });
+  const auto ask = [&](const std::string& path, const std::string& body) {
+    return harness.post(path, body, with_key(kIssued)).status;
+  };
+  const std::string kong = R"({"text":"hi","phase":"INPUT"})";
+  EXPECT_EQ(ask("/callouts/support/kong", kong), 200);
+  EXPECT_EQ(ask("/kong", kong), 200) << "the only route that the key may use";
+  EXPECT_EQ(ask("/callouts/only-decides/kong", kong), 404);
+  EXPECT_EQ(ask("/callouts/plain/kong", kong), 404);
+  EXPECT_EQ(ask("/v1/moderations", R"({"model":"only-decides","input":"hi"})"), 404);
+}
+
 TEST(GatewayKey, ThatHasExpiredIsRefusedAndWhatRunsByItMayEnd) {
   GatewayHarness harness;
   (void)harness.change([](model::Generation& next) { next.keys = {issued({"*"})}; });
