@@ -1,9 +1,11 @@
 #include "api/routes.h"
 
 #include "api/handlers.h"
+#include "base/percent.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 namespace cordon::api {
@@ -130,29 +132,12 @@ bool fits(std::string_view pattern, std::string_view path, std::string& id) {
   return true;
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-Result<std::string> percent_decode(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+') {
-      out += ' ';
-    } else if (text[i] != '%') {
-      out += text[i];
-    } else {
-      const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-      if (high < 0 || low < 0) return fail(Errc::invalid, "a query with a broken % escape");
-      out += static_cast<char>(high * 16 + low);
-      i += 2;
-    }
-  }
-  return out;
+/// One key or value of a query, where a plus is a space.
+Result<std::string> query_text(std::string text) {
+  std::replace(text.begin(), text.end(), '+', ' ');
+  auto decoded = percent_decoded(text);
+  if (!decoded) return fail(Errc::invalid, "a query with a broken % escape");
+  return *std::move(decoded);
 }
 
 }  // namespace
@@ -182,9 +167,9 @@ Result<std::map<std::string, std::string, std::less<>>> parse_query(std::string_
     const std::size_t end = text.find('&');
     const std::string_view part = text.substr(0, end);
     const std::size_t equals = part.find('=');
-    CORDON_TRY(std::string key, percent_decode(part.substr(0, equals)));
+    CORDON_TRY(std::string key, query_text(std::string(part.substr(0, equals))));
     CORDON_TRY(std::string value,
-               percent_decode(equals == part.npos ? "" : part.substr(equals + 1)));
+               query_text(equals == part.npos ? "" : std::string(part.substr(equals + 1))));
     if (!query.emplace(std::move(key), std::move(value)).second || query.size() > kKeysMax) {
       return fail(Errc::invalid,
                   fmt::format("a query key stands twice, or there are more than {}", kKeysMax));

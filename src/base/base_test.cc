@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/hex.h"
+#include "base/percent.h"
 #include "base/random.h"
 #include "base/uuid.h"
 
@@ -71,6 +72,14 @@ TEST(SeededRandom, RepeatsFromItsSeedAndStaysBelowItsBound) {
     const auto value = one.below(7);
     EXPECT_EQ(value, two.below(7));
     EXPECT_LT(value, 7U);
+  }
+}
+
+TEST(Percent, IsDecodedWholeOrNotAtAll) {
+  EXPECT_EQ(percent_decoded(""), "");
+  EXPECT_EQ(percent_decoded("%41a%2Fb%c3%A9"), "Aa/b\xc3\xa9");
+  for (const char* const broken : {"a%", "a%2", "a%zz", "%+1", "% 1", "%-1", "%%41"}) {
+    EXPECT_EQ(percent_decoded(broken), std::nullopt) << broken;
   }
 }
 

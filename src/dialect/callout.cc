@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 namespace cordon::dialect {
 namespace {
@@ -65,24 +64,6 @@ std::string_view callout_route(std::string_view path, const Protocol& protocol) 
   if (!path.ends_with(own)) return {};
   path.remove_suffix(own.size());
   return path;
-}
-
-std::string unescaped_route(std::string_view route) {
-  std::string name;
-  for (std::size_t at = 0; at < route.size(); ++at) {
-    if (route[at] != '%') {
-      name += route[at];
-      continue;
-    }
-    std::uint8_t byte = 0;
-    const std::string_view digits = route.substr(at + 1, 2);
-    const char* const end = digits.data() + digits.size();
-    const auto read = std::from_chars(digits.data(), end, byte, 16);
-    if (digits.size() != 2 || read.ptr != end) return std::string(route);
-    name += static_cast<char>(byte);
-    at += 2;
-  }
-  return name;
 }
 
 /// Where a text of an answer belongs.

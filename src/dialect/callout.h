@@ -22,8 +22,6 @@ inline constexpr std::string_view kCalloutPrefix = "/callouts/";
 /// `protocol`. Empty if it names none, or is no path of that protocol.
 [[nodiscard]] std::string_view callout_route(std::string_view path,
                                              const Protocol& protocol) noexcept;
-/// The same with its percent escapes resolved; as it stands if one is broken.
-[[nodiscard]] std::string unescaped_route(std::string_view route);
 
 /// A parsed question. texts() are those of a request; answers() those of an answer; only one of the
 /// two holds any. Names no route.

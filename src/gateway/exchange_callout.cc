@@ -1,5 +1,6 @@
 // The part of an exchange that another gateway carries: it asks, the rules decide, and the decision
 // is evidence before it is told.
+#include "base/percent.h"
 #include "gateway/internal/exchange.h"
 
 #include <fmt/format.h>
@@ -26,7 +27,8 @@ std::string name_or_none(std::string_view text) {
 /// that leaves it open.
 bool Exchange::take_asked(const dialect::CalloutRequest& callout) {
   const net::RequestHead& head = client_.request();
-  plan_.model = dialect::unescaped_route(dialect::callout_route(head.path, protocol_));
+  const std::string_view named = dialect::callout_route(head.path, protocol_);
+  plan_.model = percent_decoded(named).value_or(std::string(named));
   asked_provider_ = name_or_none(callout.provider());
   const std::string_view said = callout.asked_model();
   asked_model_ = name_or_none(said.empty() ? head.header("x-cordon-model") : said);

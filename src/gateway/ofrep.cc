@@ -1,6 +1,7 @@
 #include "gateway/internal/ofrep.h"
 
 #include "base/hex.h"
+#include "base/percent.h"
 #include "codec/json.h"
 #include "crypto/sha256.h"
 
@@ -27,13 +28,6 @@ struct Answer {
   std::string etag = {};
   bool retry_later = false;
 };
-
-int value_of(char digit) noexcept {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-  return -1;
-}
 
 /// False if the member is there and no string that fits.
 bool take_text(const Json& context, const char* name, std::size_t bytes_max, std::string& into) {
@@ -180,19 +174,7 @@ bool is_flags_path(std::string_view path) noexcept {
 
 std::optional<std::string> flag_of_path(std::string_view path) {
   path.remove_prefix(std::min(path.size(), kFlagsPath.size() + 1));
-  std::string key;
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    if (path[i] != '%') {
-      key += path[i];
-      continue;
-    }
-    const int high = i + 2 < path.size() ? value_of(path[i + 1]) : -1;
-    const int low = i + 2 < path.size() ? value_of(path[i + 2]) : -1;
-    if (high < 0 || low < 0) return std::nullopt;
-    key += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return key;
+  return percent_decoded(path);
 }
 
 tl::expected<FlagContext, FlagFault> read_flag_context(std::string_view body) {
