@@ -15,8 +15,6 @@ using model::Action;
 using model::End;
 
 constexpr std::size_t kNameBytesMax = 128;
-/// What an answer carries of ours and of its provider's.
-constexpr std::size_t kHeadersUsual = 16;
 
 bool is_visible(std::string_view text) noexcept {
   return !text.empty() && text.size() <= kNameBytesMax &&

@@ -18,7 +18,6 @@ constexpr std::array<std::string_view, 4> kForwarded = {"accept", "traceparent",
                                                         "user-agent"};
 constexpr std::string_view kJsonType = "application/json";
 constexpr std::size_t kErrorBytesMax = 64 * 1024;
-constexpr std::size_t kHeadersUsual = 16;
 
 bool is_type(std::string_view content_type, std::string_view wanted) noexcept {
   std::string_view type = content_type.substr(0, content_type.find(';'));

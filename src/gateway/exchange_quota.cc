@@ -127,7 +127,8 @@ void Exchange::add_limit_headers() {
   if (quota_ == nullptr) return;
   const MonoTime now = worker_.clock.mono();
   const auto& names = kLimitHeaders[static_cast<std::size_t>(protocol_.dialect())];
-  std::array<std::string, 6>& texts = limit_texts_.emplace();
+  limit_texts_ = std::make_unique<std::array<std::string, 6>>();
+  std::array<std::string, 6>& texts = *limit_texts_;
   const auto add = [&](std::size_t at, std::uint64_t per_minute, const Bucket& bucket) {
     if (per_minute == 0) return;
     const BucketStanding standing = bucket.standing(per_minute, now);

@@ -34,6 +34,8 @@ class Exchange final : public containment::InFlight {
 
  private:
   using Problem = dialect::Problem;
+  /// As many as a request or an answer carries, usually.
+  static constexpr std::size_t kHeadersUsual = 16;
   /// The attempt that runs.
   struct Trial {
     const model::Target* target = nullptr;
@@ -147,7 +149,7 @@ class Exchange final : public containment::InFlight {
   containment::Caller caller_;
   TenantQuota* quota_ = nullptr;  ///< null: it has no limits
   std::uint64_t tokens_reserved_ = 0;
-  std::optional<std::array<std::string, 6>> limit_texts_;  ///< what headers_ points to
+  std::unique_ptr<std::array<std::string, 6>> limit_texts_;  ///< what headers_ points to
   containment::Ruling ruling_;
   const Obeyed::Route* route_ = nullptr;
   const Obeyed::Rules* rules_ = nullptr;
