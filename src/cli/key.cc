@@ -60,7 +60,14 @@ Done post_for_key(Session& session, const Values& values, const std::string& pat
   }
   auto reply = session.post(path, body);
   if (!reply || !file) return session.show(reply, print_made);
-  CORDON_CHECK(write_private(*file, internal::show(reply->json, "secret") + "\n"));
+  const Status kept = write_private(*file, internal::show(reply->json, "secret") + "\n");
+  if (!kept) {
+    const std::string id = internal::show(reply->json.value("key", codec::Json::object()), "id");
+    return fail(kept.error().code,
+                fmt::format("{}. Key {} was issued and nobody has it: revoke it with 'cordon key "
+                            "revoke {} --reason lost'",
+                            kept.error().detail, id, id));
+  }
   reply->json.erase("secret");
   reply->body = codec::write_json(reply->json);
   return session.show(reply, print_made);
