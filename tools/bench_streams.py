@@ -145,7 +145,6 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="0: only the idle streams")
     parser.add_argument("--seconds", type=int, default=4, help="of each stream")
     parser.add_argument("--idle", type=int, default=5000, help="idle streams")
-    parser.add_argument("--bytes", type=int, default=2048, help=argparse.SUPPRESS)
     parser.add_argument("--keep", action="store_true", help="keep the working folder")
     args = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

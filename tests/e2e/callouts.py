@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Decisions for other gateways, against the built program: tests/e2e/callouts.py BINARY WORK WHAT
+"""Decisions for other gateways, against the built program: tests/e2e/callouts.py BINARY WHAT
 
 WHAT is `published` (what docs/formats/callouts.md says each peer asks and is told, then a switch and an
 incident) or `refused` (bad input). Its own node has no provider at all."""
@@ -11,24 +11,16 @@ import pathlib
 import re
 import subprocess
 import sys
-import time
+
+from wire import Node, Wrong, check, within
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-BINARY, WORK, WHAT = os.path.realpath(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
+BINARY, WHAT = os.path.realpath(sys.argv[1]), sys.argv[2]
 PAGE = (ROOT / "docs/formats/callouts.md").read_text()
 KEY = "ck-callouts-end-to-end"
 TOKEN = "zx-7f3a9c0b1d2e"
 PEERS = {"/callouts/support/beta/litellm_basic_guardrail_api", "/callouts/support/portkey",
          "/callouts/support/request", "/callouts/support/response", "/callouts/support/kong"}
-
-
-class Wrong(Exception):
-    pass
-
-
-def check(claim, otherwise):
-    if not claim:
-        raise Wrong(str(otherwise)[:1500])
 
 
 def cordon(*words, code=0):
@@ -37,44 +29,25 @@ def cordon(*words, code=0):
     return json.loads(ran.stdout) if code == 0 else ran.stderr
 
 
-def until(claim, what, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = claim()
-        if value:
-            return value
-        time.sleep(0.1)
-    raise Wrong(f"{what} did not come to pass in {seconds} s")
-
-
 def start():
     """The page's own configuration, with addresses of the kernel's choice and a detector."""
-    WORK.mkdir(parents=True)
     text = re.search(r"^```yaml\n(.*?)^```", PAGE, re.M | re.S)[1]
     text = re.sub(r'"<the hash[^"]*"', hashlib.sha256(KEY.encode()).hexdigest(), text)
-    (WORK / "cordon.yaml").write_text(f"""node: e2e-callouts
+    started = Node(BINARY, f"""node: e2e-callouts
 listen: {{gateway: "127.0.0.1:0", control: "127.0.0.1:0"}}
 threads: 1
 limits: {{body_bytes_max: 64KiB}}
 {text}
 detectors: [{{name: canary, kind: canary, tokens: [{TOKEN}]}}]
 """)
-    child = subprocess.Popen([BINARY, "serve", "--config", WORK / "cordon.yaml", "--data", WORK / "data",
-                              "--admin-token-file", WORK / "admin.token",
-                              "--addresses-file", WORK / "addresses.json"],
-                             stdout=(WORK / "node.log").open("w"), stderr=subprocess.STDOUT)
-    until(lambda: child.poll() is not None or (WORK / "addresses.json").exists()
-          and (WORK / "addresses.json").read_text(), "the node's start")
-    check(child.poll() is None, (WORK / "node.log").read_text()[-800:])
-    addresses = json.loads((WORK / "addresses.json").read_text())
-    os.environ["CORDON_SERVER"] = "http://" + addresses["control"]
-    os.environ["CORDON_TOKEN"] = (WORK / "admin.token").read_text().strip()
-    return child, addresses["gateway"]
+    os.environ["CORDON_SERVER"] = "http://" + started.control
+    os.environ["CORDON_TOKEN"] = started.token
+    return started
 
 
 def ask(path, body, **headers):
     """Status, answer and headers."""
-    connection = http.client.HTTPConnection(gateway, timeout=30)
+    connection = http.client.HTTPConnection(node.host, node.port, timeout=30)
     text = body if isinstance(body, (str, bytes)) else json.dumps(body)
     given = {"content-type": "application/json", "authorization": f"Bearer {KEY}"}
     given.update({name.replace("_", "-"): value for name, value in headers.items()})
@@ -140,16 +113,18 @@ def play_published():
             continue
         status, told, _ = ask(path, replaced(question, f"the note says {TOKEN}"))
         check(status == 200 and blocks(told) and TOKEN not in json.dumps(told), f"{path}: {status} {told}")
-    opened = until(lambda: cordon("incident", "list")["items"], "an incident")
+    check(within(20, lambda: cordon("incident", "list")["items"]), "no incident opens")
+    opened = cordon("incident", "list")["items"]
     check(len(opened) == 1 and opened[0]["scope"] == "route=support", opened)
     frozen = cordon("evidence", "freeze", opened[0]["id"], "--reason", "for the review")
-    ran = subprocess.run([BINARY, "verify", frozen["path"]], capture_output=True, text=True, timeout=60)
+    bundle = str(node.dir / frozen["path"])
+    ran = subprocess.run([BINARY, "verify", bundle], capture_output=True, text=True, timeout=60)
     check(ran.returncode == 0, f"the bundle: {ran.stdout[-600:]}{ran.stderr[-600:]}")
-    held = subprocess.run(["grep", "-rlaF", '"surface":"portkey"', frozen["path"]], capture_output=True, text=True)
-    inside = subprocess.run(["tar", "-xOf", frozen["path"]], capture_output=True)
+    held = subprocess.run(["grep", "-rlaF", '"surface":"portkey"', bundle], capture_output=True, text=True)
+    inside = subprocess.run(["tar", "-xOf", bundle], capture_output=True)
     check(held.returncode == 0 or b'"surface":"portkey"' in inside.stdout, "no callout is in the bundle")
     # Nothing that a peer sent is kept or logged.
-    for place in (WORK / "data", WORK / "node.log"):
+    for place in (node.dir / "data", node.dir / "log"):
         for words in ("My card is", "Which card?", TOKEN):
             found = subprocess.run(["grep", "-rlaF", words, str(place)], capture_output=True, text=True)
             # The canary's own rulepack is kept in the archive, and nowhere else.
@@ -184,12 +159,11 @@ def play_refused():
     check(cordon("state")["digest"] == before, "the generation changed")
 
 
-node, gateway = start()
+node = start()
 try:
     {"published": play_published, "refused": play_refused}[WHAT]()
 except Wrong as wrong:
     print(f"    {wrong}")
     sys.exit(1)
 finally:
-    node.terminate()
-    node.wait(20)
+    node.stop()
