@@ -18,6 +18,7 @@ net::Task<Exchange::Tried> Exchange::relay_stream(net::ClientExchange& answer) {
   answer_commitment_.begin(worker_.commitment_key, decision_.head.exchange, "resp");
   StreamInspector inspector(context);
   pending_.clear();
+  answer.forget_headers();
   MonoTime since = worker_.loop.now();
   while (true) {
     const auto piece = co_await answer.read_some(&client_.cancel());
@@ -78,6 +79,7 @@ net::Task<bool> Exchange::begin_stream() {
   const Status begun = client_.begin(200, headers_);
   std::vector<net::Header>().swap(headers_);  // a stream may be idle for long
   if (!begun && !killed_) gone_ = true;
+  if (begun) client_.forget_request();  // nobody else is asked any more
   co_return begun.has_value();
 }
 

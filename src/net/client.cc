@@ -158,6 +158,9 @@ ClientExchange::~ClientExchange() {
 const ResponseHead& ClientExchange::response() const noexcept {
   return connection_->head;
 }
+void ClientExchange::forget_headers() noexcept {
+  connection_->forget_headers();
+}
 bool ClientExchange::complete() const noexcept {
   return connection_->complete();
 }

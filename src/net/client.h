@@ -67,6 +67,9 @@ class ClientExchange {
 
   /// Valid as long as this exchange is, also after its end.
   [[nodiscard]] const ResponseHead& response() const noexcept;
+  /// Gives back the memory of the answer's head: a stream may be idle for long. response() has no
+  /// headers afterwards.
+  void forget_headers() noexcept;
   /// The next piece of the decoded body, never empty; nullopt: the body is complete. The piece
   /// is valid until this task next waits (a ServerExchange::write may take it). `unavailable` if
   /// the body is cut short, malformed, or late, or when `cancel` cuts the wait; then the

@@ -38,6 +38,7 @@ Task<Told> ask(Upstream& upstream, Cancel* cancel, std::string_view method, std:
   ClientExchange exchange = std::move(*sent);
   told.status = exchange.response().status;
   told.resent = exchange.resent();
+  exchange.forget_headers();  // what came with them must still be read
   for (;;) {
     const auto piece = co_await exchange.read_some(cancel);
     if (!piece) {

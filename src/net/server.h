@@ -57,6 +57,9 @@ class ServerExchange {
   /// itself and fails as `exhausted`; a malformed body is answered 400 and fails as `invalid`, a
   /// late one 408 and `unavailable`. Call once.
   [[nodiscard]] Task<Result<std::string_view>> read_body(std::size_t max);
+  /// Gives back the memory of a request whose body was read: a stream may be idle for long. After
+  /// it every view of request() is empty and the body's view is invalid.
+  void forget_request() noexcept;
 
   /// The whole answer in one send. `headers` come without hop-by-hop ones and Content-Length,
   /// which net writes; such fields are skipped. `invalid`, with nothing sent, if a name or value

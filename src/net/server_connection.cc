@@ -225,6 +225,17 @@ Task<Result<std::string_view>> ServerConnection::read_body(std::size_t max) {
   co_return body;
 }
 
+void ServerConnection::forget_request() noexcept {
+  // What comes of a HEAD request is still to be known.
+  if (body_state_ != Body::read || request.method == "HEAD") return;
+  request.method = request.target = request.path = request.query = request.host = {};
+  Headers().swap(request.headers);
+  in_.erase(0, consumed_);
+  consumed_ = head_size_ = 0;
+  if (in_.empty()) std::string().swap(in_);
+  std::string().swap(body_);
+}
+
 Task<Result<std::string_view>> ServerConnection::read_length_body(MonoTime deadline) {
   const auto length = static_cast<std::size_t>(request.content_length);
   // As it comes, not as it is announced: a claim of much must not cost memory.

@@ -161,6 +161,9 @@ Loop& ServerExchange::loop() noexcept {
 Task<Result<std::string_view>> ServerExchange::read_body(std::size_t max) {
   return connection_.read_body(max);
 }
+void ServerExchange::forget_request() noexcept {
+  connection_.forget_request();
+}
 Task<Status> ServerExchange::respond(int status, std::span<const Header> headers,
                                      std::string_view body) {
   return connection_.respond(status, headers, body);

@@ -41,6 +41,12 @@ void UpstreamConnection::abort() noexcept {
   channel_.shutdown_all();
 }
 
+void UpstreamConnection::forget_headers() noexcept {
+  Headers().swap(head.headers);
+  std::string().swap(out_);
+  forgotten_ = true;
+}
+
 bool UpstreamConnection::reusable() {
   if (body_ != Body::complete || !head.keep_alive || spoiled_ || channel_.hung_up()) return false;
   return channel_.try_read(pool_.loop.reactor().read_buffer()) == Channel::kAgain;
@@ -74,6 +80,7 @@ Task<Status> UpstreamConnection::establish(MonoTime deadline, Cancel* cancel) {
 Task<Status> UpstreamConnection::exchange(const Outgoing& request, Cancel* cancel) {
   answered_ = timed_out_ = wrote_ = false;
   body_ = Body::idle;
+  forgotten_ = false;
   in_.clear();
   CORDON_CO_CHECK(co_await write_request(request, cancel));
   const auto timeout = request.first_byte_timeout.count() > 0 ? request.first_byte_timeout
@@ -189,6 +196,10 @@ Task<Result<std::optional<std::string_view>>> UpstreamConnection::read_some(Canc
     std::span<char> raw(in_.data() + early_, in_.size() - early_);
     early_ = in_.size();
     if (raw.empty()) {
+      if (forgotten_) {
+        std::string().swap(in_);
+        early_ = 0;
+      }
       const MonoTime deadline = pool_.loop.reactor().after(pool_.options.read_timeout);
       CORDON_CO_TRY(raw, co_await receive(deadline, cancel));
       if (raw.empty() && head.framing != Framing::until_close) {

@@ -56,6 +56,7 @@ class ServerConnection final : public HangupListener {
   void force() noexcept;
 
   [[nodiscard]] Task<Result<std::string_view>> read_body(std::size_t max);
+  void forget_request() noexcept;
   [[nodiscard]] Task<Status> respond(int status, std::span<const Header> headers,
                                      std::string_view body);
   [[nodiscard]] Status begin(int status, std::span<const Header> headers);

@@ -27,6 +27,7 @@ class UpstreamConnection final : public HangupListener {
 
   [[nodiscard]] bool complete() const noexcept { return body_ == Body::complete; }
   void abort() noexcept;
+  void forget_headers() noexcept;
   /// Complete, wanted by both sides, and nothing more has come: whatever came would be taken for
   /// the answer to the next request.
   [[nodiscard]] bool reusable();
@@ -66,7 +67,8 @@ class UpstreamConnection final : public HangupListener {
   bool answered_ = false;   // a byte of an answer has come
   bool timed_out_ = false;  // a deadline or a cut ended it
   bool wrote_ = false;
-  bool spoiled_ = false;  // more came than the answer holds
+  bool spoiled_ = false;    // more came than the answer holds
+  bool forgotten_ = false;  // nobody needs the head: in_ goes once its part of the body is read
 };
 
 /// See Upstream.
