@@ -28,7 +28,8 @@ class SseFramer {
   explicit SseFramer(std::size_t event_bytes_max = kEventBytesMax)
       : event_bytes_max_(event_bytes_max) {}
 
-  /// Takes the next bytes of the stream.
+  /// Takes the next bytes of the stream. They are read where they are, and must stay there until
+  /// next() has found no further event; what is left of them then is copied.
   void feed(std::string_view bytes);
   /// The next whole event, or nothing until more bytes come. Refuses as `exhausted` an event
   /// larger than the limit; the stream is then unusable.
@@ -43,13 +44,25 @@ class SseFramer {
     std::size_t end;    ///< without its ending
     std::size_t after;  ///< past its ending
   };
+  /// Bytes of the event being read, counted from its first.
+  struct Span {
+    std::size_t begin = 0;
+    std::size_t size = 0;
+  };
   [[nodiscard]] std::optional<Line> next_line();
   void take_field(std::string_view line);
+  [[nodiscard]] Span span_of(std::string_view part) const noexcept;
+  [[nodiscard]] std::string_view in_event(Span span) const noexcept {
+    return text_.substr(event_begin_ + span.begin, span.size);
+  }
+  void own_rest();
 
   std::size_t event_bytes_max_;
-  std::string buffer_;
-  std::string data_;
-  std::string name_;
+  std::string_view text_;  ///< what is read: the caller's bytes, or buffer_
+  std::string buffer_;     ///< what a call of next() has left
+  std::string data_;       ///< data lines, joined, where an event has more than one
+  Span line_;              ///< its one data line, where it has one
+  Span name_;
   std::size_t event_begin_ = 0;  ///< of the event being read
   std::size_t line_begin_ = 0;   ///< of the line being read
   std::size_t searched_ = 0;     ///< no line ending before here
@@ -57,7 +70,8 @@ class SseFramer {
   bool skip_lf_ = false;         ///< the last line ended in CR, so an LF still belongs to it
   bool at_start_ = true;         ///< a byte order mark may still come
   bool has_data_ = false;
-  bool fresh_ = true;  ///< the last event was handed out
+  bool joined_ = false;  ///< its data is in data_
+  bool fresh_ = true;    ///< the last event was handed out
 };
 
 }  // namespace cordon::codec

@@ -40,11 +40,18 @@ net::Task<Exchange::Tried> Exchange::relay_stream(net::ClientExchange& answer) {
       std::string last = std::move(out);
       co_return co_await settle(inspector, state, std::move(last), answer);
     }
+    bool sent = true;
     if (may_wait(inspector, out.size())) {
       pending_ = out;
-    } else if (!out.empty() && !co_await send_frames(out, inspector)) {
-      co_return co_await end_relay(inspector, Attempt::answered, last_problem_);
+    } else if (!out.empty() && client_.begun()) {
+      // What send_frames does, without a frame of its own for every chunk.
+      begin_write();
+      const Status written = co_await client_.write(out);
+      sent = end_write(written, inspector);
+    } else if (!out.empty()) {
+      sent = co_await send_frames(out, inspector);
     }
+    if (!sent) co_return co_await end_relay(inspector, Attempt::answered, last_problem_);
     if (out_of_time()) {
       co_return co_await end_relay(inspector, Attempt::timeout, Problem::exchange_timeout);
     }
@@ -91,16 +98,25 @@ net::Task<bool> Exchange::send_frames(std::string_view frames, StreamInspector& 
     frames = kept;
     if (!co_await begin_stream()) co_return false;
   }
+  begin_write();
+  const Status written = co_await client_.write(frames);
+  co_return end_write(written, inspector);
+}
+
+void Exchange::begin_write() noexcept {
   Counter& waiting = worker_.counters.writes_waiting;
   waiting.set(waiting.value() + 1);
-  const Status written = co_await client_.write(frames);
+}
+
+bool Exchange::end_write(const Status& written, StreamInspector& inspector) noexcept {
+  Counter& waiting = worker_.counters.writes_waiting;
   waiting.set(waiting.value() - 1);
-  if (!written) {
-    if (!killed_) gone_ = true;
-    co_return false;
+  if (written) {
+    inspector.mark_delivered();
+  } else if (!killed_) {
+    gone_ = true;
   }
-  inspector.mark_delivered();
-  co_return true;
+  return written.has_value();
 }
 
 /// A stream that came to an end of its own: complete, blocked, or not to be relayed.

@@ -35,14 +35,17 @@ Task<Status> ServerConnection::send(const Gather& what) {
   const MonoTime deadline = server_.loop.reactor().after(server_.options.write_timeout);
   std::size_t sent = 0;
   Status written = co_await channel_.write_all(what, deadline, &cancel, sent);
-  bytes_sent += sent;
-  if (!written) {
-    // Bytes are missing from the middle of the stream: only a reset says so for certain.
-    answer_ = Answer::broken;
-    next_ = Next::close;
-    channel_.reset_on_close();
-  }
+  take_written(written, sent);
   co_return written;
+}
+
+void ServerConnection::take_written(const Status& written, std::size_t sent) {
+  bytes_sent += sent;
+  if (written) return;
+  // Bytes are missing from the middle of the stream: only a reset says so for certain.
+  answer_ = Answer::broken;
+  next_ = Next::close;
+  channel_.reset_on_close();
 }
 
 Task<Status> ServerConnection::respond(int status, std::span<const Header> headers,
@@ -99,7 +102,12 @@ Task<Status> ServerConnection::write(std::string_view piece) {
   }
   chunk.pieces[0] = out_;
   if (chunk.size() == 0) co_return Status();
-  CORDON_CO_CHECK(co_await send(chunk));
+  // As send does, without its frame: this is done for every chunk of every stream.
+  const MonoTime deadline = server_.loop.reactor().after(server_.options.write_timeout);
+  std::size_t sent = 0;
+  Status written = co_await channel_.write_all(chunk, deadline, &cancel, sent);
+  take_written(written, sent);
+  if (!written) co_return written;
   if (out_.capacity() > kChunkHeadBytes) std::string().swap(out_);  // the head's: not needed again
   out_.clear();
   co_return Status();

@@ -122,19 +122,18 @@ Task<Status> UpstreamConnection::write_request(const Outgoing& request, Cancel* 
   co_return Status();
 }
 
-Task<Result<std::span<char>>> UpstreamConnection::receive(MonoTime deadline, Cancel* cancel) {
+Result<std::optional<std::span<char>>> UpstreamConnection::receive_now() {
   const std::span<char> buffer = pool_.loop.reactor().read_buffer();
-  for (;;) {
-    const ssize_t count = channel_.try_read(buffer);
-    if (count >= 0) co_return buffer.first(static_cast<std::size_t>(count));
-    if (count == Channel::kBroken) {
-      co_return broken(wait_error(Wake::ready, "a read from upstream"));
-    }
-    const Wake why = co_await channel_.readable(deadline, cancel);
-    if (why == Wake::ready) continue;
-    timed_out_ = true;
-    co_return broken(wait_error(why, "a read from upstream"));
-  }
+  const ssize_t count = channel_.try_read(buffer);
+  if (count >= 0) return buffer.first(static_cast<std::size_t>(count));
+  if (count == Channel::kBroken) return broken(wait_error(Wake::ready, "a read from upstream"));
+  return std::nullopt;
+}
+
+Status UpstreamConnection::take_wait(Wake why) {
+  if (why == Wake::ready) return {};
+  timed_out_ = true;
+  return broken(wait_error(why, "a read from upstream"));
 }
 
 Task<Status> UpstreamConnection::read_head(InReplyTo method, MonoTime deadline, Cancel* cancel) {
@@ -145,12 +144,15 @@ Task<Status> UpstreamConnection::read_head(InReplyTo method, MonoTime deadline, 
       early_ = *size;
       co_return Status();
     }
-    CORDON_CO_TRY(const std::span<char> piece, co_await receive(deadline, cancel));
-    if (piece.empty()) {
-      co_return broken(wait_error(Wake::ready, "the wait for an answer"));
+    CORDON_CO_TRY(const auto piece, receive_now());
+    if (!piece) {
+      const Wake why = co_await channel_.readable(deadline, cancel);
+      CORDON_CO_CHECK(take_wait(why));
+      continue;
     }
+    if (piece->empty()) co_return broken(wait_error(Wake::ready, "the wait for an answer"));
     answered_ = true;
-    in_.append(piece.data(), piece.size());
+    in_.append(piece->data(), piece->size());
   }
 }
 
@@ -188,11 +190,9 @@ Result<std::string_view> UpstreamConnection::take_piece(std::span<char> piece) {
   return std::string_view(piece.data(), piece.size());
 }
 
-Task<Result<std::optional<std::string_view>>> UpstreamConnection::read_some(Cancel* cancel) {
-  using Piece = std::optional<std::string_view>;
-  if (take_cut(cancel)) co_return broken(wait_error(Wake::cut, ""));
+Result<std::string_view> UpstreamConnection::next_piece() {
   while (body_ == Body::reading) {
-    if (chunks_.failed()) co_return broken(malformed(chunks_.error().reason));
+    if (chunks_.failed()) return broken(malformed(chunks_.error().reason));
     std::span<char> raw(in_.data() + early_, in_.size() - early_);
     early_ = in_.size();
     if (raw.empty()) {
@@ -200,18 +200,34 @@ Task<Result<std::optional<std::string_view>>> UpstreamConnection::read_some(Canc
         std::string().swap(in_);
         early_ = 0;
       }
-      const MonoTime deadline = pool_.loop.reactor().after(pool_.options.read_timeout);
-      CORDON_CO_TRY(raw, co_await receive(deadline, cancel));
+      CORDON_TRY(const auto received, receive_now());
+      if (!received) break;
+      raw = *received;
       if (raw.empty() && head.framing != Framing::until_close) {
-        co_return broken(Error{Errc::unavailable, "the answer was cut short by its sender"});
+        return broken(Error{Errc::unavailable, "the answer was cut short by its sender"});
       }
       if (raw.empty()) {
         body_ = Body::complete;
         break;
       }
     }
-    CORDON_CO_TRY(const std::string_view piece, take_piece(raw));
-    if (!piece.empty()) co_return Piece(piece);
+    CORDON_TRY(const std::string_view piece, take_piece(raw));
+    if (!piece.empty()) return piece;
+  }
+  return std::string_view();
+}
+
+Task<Result<std::optional<std::string_view>>> UpstreamConnection::read_some(Cancel* cancel) {
+  using Piece = std::optional<std::string_view>;
+  if (take_cut(cancel)) co_return broken(wait_error(Wake::cut, ""));
+  const MonoTime deadline = pool_.loop.reactor().after(pool_.options.read_timeout);
+  while (body_ == Body::reading) {
+    const Result<std::string_view> piece = next_piece();
+    if (!piece) co_return tl::make_unexpected(piece.error());
+    if (!piece->empty()) co_return Piece(*piece);
+    if (body_ != Body::reading) break;
+    const Wake why = co_await channel_.readable(deadline, cancel);
+    CORDON_CO_CHECK(take_wait(why));
   }
   if (body_ == Body::complete) co_return Piece();
   co_return fail(Errc::unavailable, "the answer has failed before");

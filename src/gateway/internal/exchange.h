@@ -117,6 +117,9 @@ class Exchange final : public containment::InFlight {
   [[nodiscard]] bool may_wait(const StreamInspector& inspector, std::size_t bytes) const noexcept;
   [[nodiscard]] net::Task<bool> begin_stream();
   [[nodiscard]] net::Task<bool> send_frames(std::string_view frames, StreamInspector& inspector);
+  void begin_write() noexcept;
+  /// False if the frames did not reach the client, and nothing more will.
+  [[nodiscard]] bool end_write(const Status& written, StreamInspector& inspector) noexcept;
   [[nodiscard]] net::Task<Tried> settle(StreamInspector& inspector, StreamState state,
                                         std::string last, net::ClientExchange& answer);
   [[nodiscard]] net::Task<Tried> end_relay(StreamInspector& inspector, Attempt how,

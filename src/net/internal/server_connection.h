@@ -91,6 +91,8 @@ class ServerConnection final : public HangupListener {
   [[nodiscard]] Task<Result<std::span<char>>> receive(MonoTime deadline);
   [[nodiscard]] Task<Status> refuse(HttpError error);
   [[nodiscard]] Task<Status> send(const Gather& what);
+  /// What comes of a write that ended like that.
+  void take_written(const Status& written, std::size_t sent);
   [[nodiscard]] Status check_may_write();
   [[nodiscard]] bool body_arrived() const noexcept;
   void begin_exchange() noexcept;

@@ -50,8 +50,14 @@ class UpstreamConnection final : public HangupListener {
   void on_unasked() override;
   [[nodiscard]] Task<Status> write_request(const Outgoing& request, Cancel* cancel);
   [[nodiscard]] Task<Status> read_head(InReplyTo method, MonoTime deadline, Cancel* cancel);
-  [[nodiscard]] Task<Result<std::span<char>>> receive(MonoTime deadline, Cancel* cancel);
+  /// The bytes that are here, in the loop's buffer; empty at the peer's end, nullopt if it is to be
+  /// waited for.
+  [[nodiscard]] Result<std::optional<std::span<char>>> receive_now();
+  /// What a wait for the peer that ended as `why` comes to.
+  [[nodiscard]] Status take_wait(Wake why);
   void begin_body();
+  /// What is here of the body: a piece of it, or an empty one if there is nothing yet.
+  [[nodiscard]] Result<std::string_view> next_piece();
   /// The decoded part of `piece`, which ends up at its front.
   [[nodiscard]] Result<std::string_view> take_piece(std::span<char> piece);
   [[nodiscard]] tl::unexpected<Error> broken(Error error);
