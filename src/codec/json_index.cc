@@ -547,6 +547,7 @@ std::string_view JsonValue::key() const {
 
 void append_json_string(std::string& out, std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
+  out.reserve(out.size() + text.size() + 2);
   out += '"';
   std::size_t from = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -574,6 +575,9 @@ void sort_splices(std::vector<Splice>& splices) {
 }
 
 void append_spliced(std::string& out, std::string_view source, const std::vector<Splice>& splices) {
+  std::size_t size = out.size() + source.size();
+  for (const Splice& splice : splices) size += splice.text.size();
+  out.reserve(size);
   std::size_t from = 0;
   for (const Splice& splice : splices) {
     out.append(source.substr(from, splice.begin - from));

@@ -35,12 +35,19 @@ codec::Splice emptied(const codec::JsonValue& echo) {
   return {echo.begin_byte(), echo.end_byte(), echo.is_array() ? "[]" : "null"};
 }
 
+namespace {
+
+void append_name(std::string& out, std::string_view name) {
+  if (name.empty()) return;
+  out += "event: ";
+  out += name;
+  out += '\n';
+}
+
+}  // namespace
+
 void append_frame(std::string& out, std::string_view name, std::string_view data) {
-  if (!name.empty()) {
-    out += "event: ";
-    out += name;
-    out += '\n';
-  }
+  append_name(out, name);
   while (true) {
     const std::size_t end = data.find('\n');
     out += "data: ";
@@ -50,6 +57,19 @@ void append_frame(std::string& out, std::string_view name, std::string_view data
     data.remove_prefix(end + 1);
   }
   out += '\n';
+}
+
+void append_spliced_frame(std::string& out, std::string_view name, std::string_view data,
+                          const std::vector<codec::Splice>& splices) {
+  if (data.find('\n') != data.npos) {
+    std::string spliced;
+    codec::append_spliced(spliced, data, splices);
+    return append_frame(out, name, spliced);
+  }
+  append_name(out, name);
+  out += "data: ";
+  codec::append_spliced(out, data, splices);
+  out += "\n\n";
 }
 
 }  // namespace cordon::dialect

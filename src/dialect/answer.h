@@ -159,5 +159,8 @@ class StreamWriter {
 
 /// Appends a frame with this data and the event's name, if it has one.
 void append_frame(std::string& out, std::string_view name, std::string_view data);
+/// The same of JSON with its splices, sorted, whose texts are JSON and so hold no line ends.
+void append_spliced_frame(std::string& out, std::string_view name, std::string_view data,
+                          const std::vector<codec::Splice>& splices);
 
 }  // namespace cordon::dialect

@@ -63,6 +63,9 @@ std::string_view reason_of(Problem problem) noexcept {
 
 Exchange::Exchange(Worker& worker, net::ServerExchange& client, const dialect::Protocol& protocol)
     : worker_(worker), client_(client), protocol_(protocol), started_(worker.loop.now()) {
+  if (protocol.answered_by() != dialect::AnsweredBy::provider) {
+    decided_ = std::make_unique<Decided>();
+  }
   ++worker_.running;
   worker_.counters.running.set(worker_.running);
 }
@@ -85,7 +88,7 @@ std::uint64_t Exchange::elapsed_us() const noexcept {
 
 CommitContext Exchange::commit_context() {
   return {&worker_.scratch.commitment, &worker_.commitment_key, decision_.head.exchange,
-          captured_ ? &*captured_ : nullptr};
+          captured_.get()};
 }
 
 net::Task<void> Exchange::run() {
@@ -248,7 +251,7 @@ bool Exchange::rule_on_route(std::optional<Problem>& problem) {
   }
   decision_.durability = ruling_.route->durability;
   const bool capture = ruling_.route->capture == model::Capture::on;
-  if (capture && worker_.options.capture != nullptr) captured_.emplace();
+  if (capture && worker_.options.capture != nullptr) captured_ = std::make_unique<Captured>();
   decision_.request_bytes = plan_.body.size();
   return true;
 }
@@ -457,7 +460,7 @@ void Exchange::give_captured() {
   captured_->tenant = end_.head.tenant;
   captured_->use_case = end_.head.use_case;
   captured_->mode = end_.head.mode;
-  worker_.options.capture->keep(*std::move(captured_));
+  worker_.options.capture->keep(std::move(*captured_));
   captured_.reset();
 }
 

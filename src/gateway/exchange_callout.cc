@@ -29,11 +29,11 @@ bool Exchange::take_asked(const dialect::CalloutRequest& callout) {
   const net::RequestHead& head = client_.request();
   const std::string_view named = dialect::callout_route(head.path, protocol_);
   plan_.model = percent_decoded(named).value_or(std::string(named));
-  asked_provider_ = name_or_none(callout.provider());
+  decided_->provider = name_or_none(callout.provider());
   const std::string_view said = callout.asked_model();
-  asked_model_ = name_or_none(said.empty() ? head.header("x-cordon-model") : said);
-  place.provider = asked_provider_;
-  place.model = asked_model_;
+  decided_->model = name_or_none(said.empty() ? head.header("x-cordon-model") : said);
+  place.provider = decided_->provider;
+  place.model = decided_->model;
   if (!plan_.model.empty()) return true;
   const containment::Effective& effective = obeyed_->effective();
   for (const model::Route& route : effective.generation().routes) {
@@ -68,7 +68,7 @@ void Exchange::decide(const dialect::CalloutRequest& callout) {
     end_.released_bytes = end_.received_bytes;
     codec::sort_splices(splices);
   }
-  callout.append_pass(told_, std::move(splices));
+  callout.append_pass(decided_->told, std::move(splices));
 }
 
 net::Task<void> Exchange::tell_decision() {
@@ -80,7 +80,7 @@ net::Task<void> Exchange::tell_decision() {
   headers_.clear();
   add_common_headers();
   headers_.push_back({"content-type", "application/json"});
-  if (!co_await client_.respond(200, headers_, told_)) amend_end();
+  if (!co_await client_.respond(200, headers_, decided_->told)) amend_end();
 }
 
 }  // namespace cordon::gateway

@@ -48,7 +48,7 @@ void Exchange::inspect_moderated(Inspection& into, std::span<const dialect::Requ
       for (std::size_t i = at; i < end; ++i) joined += texts[i].text();
       text = joined;
     }
-    Moderated& result = moderated_.emplace_back();
+    Moderated& result = decided_->moderated.emplace_back();
     for (const policy::Part part : {policy::Part::request, policy::Part::response}) {
       const policy::Decision decision = judge(*engine_, part, text);
       note(result, *engine_, decision);
@@ -71,7 +71,7 @@ net::Task<void> Exchange::moderate() {
   headers_.push_back({"content-type", "application/json"});
   std::string body;
   dialect::openai::append_moderation(body, "modr-" + decision_.head.exchange, place.route,
-                                     moderated_);
+                                     decided_->moderated);
   if (!co_await client_.respond(200, headers_, body)) amend_end();
 }
 

@@ -6,7 +6,7 @@ namespace cordon::gateway {
 using dialect::Problem;
 using model::End;
 
-net::Task<Exchange::Tried> Exchange::relay_stream(net::ClientExchange& answer) {
+StreamContext Exchange::stream_context() {
   StreamContext context;
   context.protocol = &protocol_;
   context.wishes = wishes_;
@@ -15,8 +15,12 @@ net::Task<Exchange::Tried> Exchange::relay_stream(net::ClientExchange& answer) {
   context.commit = commit_context();
   context.answer = &answer_commitment_;
   context.scratch = worker_.scratch.of(protocol_).event.get();
+  return context;
+}
+
+net::Task<Exchange::Tried> Exchange::relay_stream(net::ClientExchange& answer) {
   answer_commitment_.begin(worker_.commitment_key, decision_.head.exchange, "resp");
-  StreamInspector inspector(context);
+  StreamInspector inspector(stream_context());
   pending_.clear();
   answer.forget_headers();
   MonoTime since = worker_.loop.now();

@@ -156,9 +156,7 @@ StreamState StreamInspector::append_part(const codec::SseEvent& event, std::stri
 
 void StreamInspector::append_changed(const codec::SseEvent& event, std::string& out) {
   codec::sort_splices(splices_);
-  std::string data;
-  codec::append_spliced(data, event.data, splices_);
-  dialect::append_frame(out, event.name, data);
+  dialect::append_spliced_frame(out, event.name, event.data, splices_);
 }
 
 StreamState StreamInspector::take_texts(std::string& out) {

@@ -36,6 +36,13 @@ class Exchange final : public containment::InFlight {
   using Problem = dialect::Problem;
   /// As many as a request or an answer carries, usually.
   static constexpr std::size_t kHeadersUsual = 16;
+  /// An answer of our own.
+  struct Decided {
+    std::vector<dialect::openai::Moderated> moderated;
+    std::string told;      ///< a decision, for the gateway that asked
+    std::string provider;  ///< where that gateway sends the exchange, as it says
+    std::string model;
+  };
   /// The attempt that runs.
   struct Trial {
     const model::Target* target = nullptr;
@@ -114,6 +121,7 @@ class Exchange final : public containment::InFlight {
   [[nodiscard]] std::string_view inspect_whole(std::string_view body, std::string& changed);
 
   // Streams.
+  [[nodiscard]] StreamContext stream_context();
   [[nodiscard]] bool may_wait(const StreamInspector& inspector, std::size_t bytes) const noexcept;
   [[nodiscard]] net::Task<bool> begin_stream();
   [[nodiscard]] net::Task<bool> send_frames(std::string_view frames, StreamInspector& inspector);
@@ -167,7 +175,7 @@ class Exchange final : public containment::InFlight {
   BlockedBy blocked_by_;
   Commitment answer_commitment_;
   Trial trial_;
-  std::optional<Captured> captured_;
+  std::unique_ptr<Captured> captured_;  ///< null where nothing is kept
   std::string decision_id_;
   std::string end_id_;
   std::string measure_id_;
@@ -179,10 +187,7 @@ class Exchange final : public containment::InFlight {
   std::string retry_after_;
   std::string pending_;                                ///< frames of a stream that has not begun
   std::optional<std::chrono::milliseconds> open_for_;  ///< the soonest of the open breakers
-  std::vector<dialect::openai::Moderated> moderated_;
-  std::string told_;            ///< a decision, for the gateway that asked
-  std::string asked_provider_;  ///< where that gateway sends the exchange, as it says
-  std::string asked_model_;
+  std::unique_ptr<Decided> decided_;                   ///< null where a provider answers
   std::vector<net::Header> headers_;
   std::optional<std::uint64_t> decision_seq_;
   std::optional<std::uint64_t> next_event_;  ///< of a stream whose frames are numbered
