@@ -87,7 +87,7 @@ std::uint64_t Exchange::elapsed_us() const noexcept {
 }
 
 CommitContext Exchange::commit_context() {
-  return {&worker_.scratch.commitment, &worker_.commitment_key, decision_.head.exchange,
+  return {&worker_.scratch.commitment, &worker_.commitment_key, end_.head.exchange,
           captured_.get()};
 }
 
@@ -174,7 +174,7 @@ std::optional<Problem> Exchange::admit(std::string_view body) {
   }
   if (!problem) {
     inspect(body);
-    if (decision_.action == Action::block) problem = Problem::policy_block;
+    if (decision_->action == Action::block) problem = Problem::policy_block;
     if (!problem && callout != nullptr) decide(*callout);
   }
   request.shrink_to(256 * 1024);
@@ -235,7 +235,7 @@ bool Exchange::rule_on_route(std::optional<Problem>& problem) {
   const bool diverted = !ruling_.fallback_id.empty() && route.in_fallback.has_value();
   rules_ = diverted ? &*route.in_fallback : &route.rules;
   engine_ = rules_->engine.get();
-  model::ExchangeHead& head = decision_.head;
+  model::ExchangeHead& head = end_.head;
   head.exchange = make_uuid7(worker_.clock, worker_.random);
   head.generation = obeyed_->effective().generation().number;
   head.tenant = caller_.tenant->name;
@@ -249,10 +249,11 @@ bool Exchange::rule_on_route(std::optional<Problem>& problem) {
     head.provider = first->provider;
     head.model = first->model;
   }
-  decision_.durability = ruling_.route->durability;
+  decision_ = std::make_unique<model::DecisionRecord>();
+  decision_->durability = durability();
   const bool capture = ruling_.route->capture == model::Capture::on;
   if (capture && worker_.options.capture != nullptr) captured_ = std::make_unique<Captured>();
-  decision_.request_bytes = plan_.body.size();
+  request_bytes_ = plan_.body.size();
   return true;
 }
 
@@ -292,7 +293,7 @@ std::optional<Problem> Exchange::check_readable() {
   const dialect::Request& request = *worker_.scratch.of(protocol_).request;
   const std::string_view param = request.unread_param();
   if (param.empty() || engine_ == nullptr) return std::nullopt;
-  decision_.uninspected = param;
+  decision_->uninspected = param;
   const bool passes = ruling_.route->uninspected == model::Uninspected::pass ||
                       ruling_.mode == model::Mode::observe;
   if (passes) return std::nullopt;
@@ -305,7 +306,7 @@ std::optional<Problem> Exchange::check_readable() {
 
 void Exchange::inspect(std::string_view body) {
   const CommitContext commit = commit_context();
-  decision_.request_commit =
+  decision_->request_commit =
       worker_.scratch.commitment.of(*commit.key, commit.exchange, "req", body);
   if (engine_ == nullptr) return;
   Inspection inspection;
@@ -315,33 +316,37 @@ void Exchange::inspect(std::string_view body) {
   } else {
     inspect_request(inspection, *engine_, ruling_.mode, texts, plan_.splices, commit);
   }
-  decision_.verdict = inspection.verdict;
-  decision_.action = inspection.action;
-  decision_.scanned = inspection.scanned;
+  decision_->verdict = inspection.verdict;
+  decision_->action = inspection.action;
+  decision_->scanned = inspection.scanned;
   request_hits_ = std::move(inspection.hits);
-  decision_.hits = request_hits_;
-  for (model::Hit& hit : decision_.hits) hit.delivered = 0;
+  decision_->hits = request_hits_;
+  for (model::Hit& hit : decision_->hits) hit.delivered = 0;
   blocked_by_ = std::move(inspection.blocked);
 }
 
 bool Exchange::append_decision() {
-  worker_.counters.on_request[static_cast<std::size_t>(decision_.action)].add();
+  request_action_ = decision_->action;
+  worker_.counters.on_request[static_cast<std::size_t>(request_action_)].add();
+  decision_->head = end_.head;
+  decision_->request_bytes = request_bytes_;
   std::string& entry = worker_.scratch.entry;
   entry.clear();
-  decision_id_ = append_entry(worker_.writer, decision_, entry);
+  decision_id_ = append_entry(worker_.writer, *decision_, entry);
+  decision_.reset();  // a stream may be idle for long
   // A whole answer waits for its end record, which takes this one along; a stream's first byte
   // waits for this one alone.
-  const bool eager = decision_.durability == model::Durability::before_forward ||
-                     (decision_.durability == model::Durability::before_answer && stream_);
+  const bool eager = durability() == model::Durability::before_forward ||
+                     (durability() == model::Durability::before_answer && stream_);
   decision_seq_ = worker_.append(entry, eager ? journal::Urgency::eager : journal::Urgency::lazy);
   return decision_seq_.has_value();
 }
 
 /// A refusal that is itself a decision: recorded whole before it is told.
 net::Task<void> Exchange::refuse_recorded(Problem problem) {
-  decision_.reason = reason_of(problem);
-  decision_.switch_id = measure_id_;
-  if (problem != Problem::policy_block) decision_.action = Action::block;
+  decision_->reason = reason_of(problem);
+  decision_->switch_id = measure_id_;
+  if (problem != Problem::policy_block) decision_->action = Action::block;
   if (!append_decision()) {
     co_return co_await answer_error(Problem::evidence_unavailable);
   }
@@ -379,8 +384,8 @@ net::Task<void> Exchange::answer_error(Problem problem) {
 
 void Exchange::add_common_headers() {
   if (request_id_.empty()) {
-    request_id_ = decision_.head.exchange.empty() ? make_uuid7(worker_.clock, worker_.random)
-                                                  : decision_.head.exchange;
+    request_id_ = end_.head.exchange.empty() ? make_uuid7(worker_.clock, worker_.random)
+                                                  : end_.head.exchange;
   }
   headers_.reserve(headers_.size() + kHeadersUsual);
   headers_.push_back({"x-request-id", request_id_});
@@ -407,7 +412,6 @@ void Exchange::add_common_headers() {
 
 std::optional<std::uint64_t> Exchange::append_end(End end, int status) {
   finishing_ = true;
-  end_.head = decision_.head;
   end_.end = end;
   end_.status = status;
   end_.stream = stream_;
@@ -415,7 +419,7 @@ std::optional<std::uint64_t> Exchange::append_end(End end, int status) {
   end_.verdict = answer_inspection_.verdict;
   end_.action = answer_inspection_.action;
   if (end == End::blocked && answer_inspection_.action != Action::block) {
-    end_.action = decision_.action;
+    end_.action = request_action_;
   }
   end_.scanned = answer_inspection_.scanned;
   end_.hits = std::move(answer_inspection_.hits);
@@ -433,7 +437,7 @@ std::optional<std::uint64_t> Exchange::append_end(End end, int status) {
   entry.clear();
   end_id_ = append_entry(worker_.writer, end_, entry);
   give_captured();
-  const bool lazy = decision_.durability == model::Durability::deferred;
+  const bool lazy = durability() == model::Durability::deferred;
   return worker_.append(entry, lazy ? journal::Urgency::lazy : journal::Urgency::eager);
 }
 
@@ -470,7 +474,7 @@ void Exchange::give_captured() {
 net::Task<bool> Exchange::record_end(End end, int status) {
   const auto sequence = append_end(end, status);
   if (!sequence) co_return false;
-  if (decision_.durability == model::Durability::deferred) co_return true;
+  if (durability() == model::Durability::deferred) co_return true;
   recording_ = true;
   const bool recorded = co_await worker_.reach_durable(*sequence, nullptr);
   recording_ = false;

@@ -53,7 +53,7 @@ bool Exchange::take_asked(const dialect::CalloutRequest& callout) {
 void Exchange::decide(const dialect::CalloutRequest& callout) {
   std::vector<codec::Splice> splices = std::move(plan_.splices);
   if (callout.side() == dialect::CalloutRequest::Side::response) {
-    answer_commitment_.begin(worker_.commitment_key, decision_.head.exchange, "resp");
+    answer_commitment_.begin(worker_.commitment_key, end_.head.exchange, "resp");
     for (const dialect::SlotText& text : callout.answers()) {
       end_.received_bytes += text.text().size();
       answer_commitment_.update(text.text());

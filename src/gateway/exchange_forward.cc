@@ -82,7 +82,7 @@ void Exchange::collect_headers(std::vector<net::Header>& headers) const {
   }
   headers.push_back({"content-type", "application/json"});
   headers.push_back({"accept-encoding", "identity"});
-  headers.push_back({"x-request-id", request_id_.empty() ? decision_.head.exchange : request_id_});
+  headers.push_back({"x-request-id", request_id_.empty() ? end_.head.exchange : request_id_});
   if (!pool_->key.empty()) headers.push_back({protocol_.key_header(), pool_->key});
 }
 
@@ -210,7 +210,7 @@ net::Task<Exchange::Tried> Exchange::relay_whole(net::ClientExchange& answer) {
 std::string_view Exchange::inspect_whole(std::string_view body, std::string& changed) {
   auto& view = *worker_.scratch.of(protocol_).answer;
   take_usage(view.usage());
-  answer_commitment_.begin(worker_.commitment_key, decision_.head.exchange, "resp");
+  answer_commitment_.begin(worker_.commitment_key, end_.head.exchange, "resp");
   for (const auto& text : view.texts()) {
     const std::string_view decoded = text.text();
     end_.received_bytes += decoded.size();

@@ -70,7 +70,7 @@ net::Task<void> Exchange::moderate() {
   add_common_headers();
   headers_.push_back({"content-type", "application/json"});
   std::string body;
-  dialect::openai::append_moderation(body, "modr-" + decision_.head.exchange, place.route,
+  dialect::openai::append_moderation(body, "modr-" + end_.head.exchange, place.route,
                                      decided_->moderated);
   if (!co_await client_.respond(200, headers_, body)) amend_end();
 }

@@ -104,7 +104,7 @@ void Exchange::settle_quota() {
   const bool asked = end_.attempts > 0 && !failed;
   if (asked && end_.usage == model::UsageSource::unknown) {
     end_.usage = model::UsageSource::estimated;
-    end_.tokens_in = tokens_of(decision_.request_bytes);
+    end_.tokens_in = tokens_of(request_bytes_);
     end_.tokens_out = tokens_of(end_.received_bytes);
   }
   std::uint64_t used = end_.tokens_in + end_.tokens_out;

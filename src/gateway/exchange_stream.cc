@@ -19,7 +19,7 @@ StreamContext Exchange::stream_context() {
 }
 
 net::Task<Exchange::Tried> Exchange::relay_stream(net::ClientExchange& answer) {
-  answer_commitment_.begin(worker_.commitment_key, decision_.head.exchange, "resp");
+  answer_commitment_.begin(worker_.commitment_key, end_.head.exchange, "resp");
   StreamInspector inspector(stream_context());
   pending_.clear();
   answer.forget_headers();
@@ -75,7 +75,7 @@ bool Exchange::may_wait(const StreamInspector& inspector, std::size_t bytes) con
 /// The first byte waits for the admission record; after that frames go as they come.
 net::Task<bool> Exchange::begin_stream() {
   if (client_.begun()) co_return true;
-  if (decision_.durability != model::Durability::deferred) {
+  if (durability() != model::Durability::deferred) {
     const bool recorded = co_await worker_.reach_durable(*decision_seq_, &client_.cancel());
     if (!recorded) {
       last_problem_ = interrupted() ? last_problem_ : Problem::evidence_unavailable;

@@ -25,7 +25,7 @@ bool is_of_target(Attempt how, Problem problem) noexcept {
 
 net::Task<void> Exchange::forward() {
   if (!co_await begin_running()) co_return;
-  if (decision_.durability == model::Durability::before_forward) {
+  if (durability() == model::Durability::before_forward) {
     const bool recorded = co_await worker_.reach_durable(*decision_seq_, &client_.cancel());
     if (interrupted()) co_return co_await end_interrupted();
     if (!recorded) {

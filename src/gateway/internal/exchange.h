@@ -150,6 +150,8 @@ class Exchange final : public containment::InFlight {
   [[nodiscard]] dialect::ErrorDetail error_detail() const;
   [[nodiscard]] std::uint64_t elapsed_us() const noexcept;
   [[nodiscard]] CommitContext commit_context();
+  /// Of the route; only after the ruling.
+  [[nodiscard]] model::Durability durability() const noexcept { return ruling_.route->durability; }
   void give_captured();
   void on_client_gone();
 
@@ -168,8 +170,10 @@ class Exchange final : public containment::InFlight {
   std::shared_ptr<Pool> pool_;
   dialect::ForwardPlan plan_;
   dialect::RequestFault fault_;
-  model::DecisionRecord decision_;
-  model::EndRecord end_;
+  std::unique_ptr<model::DecisionRecord> decision_;  ///< from the ruling until it is appended
+  model::EndRecord end_;                             ///< its head is the exchange's from the ruling on
+  std::uint64_t request_bytes_ = 0;
+  model::Action request_action_ = model::Action::allow;
   std::vector<model::Hit> request_hits_;  ///< for the end record, which tells what came of them
   Inspection answer_inspection_;
   BlockedBy blocked_by_;
