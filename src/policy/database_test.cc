@@ -37,7 +37,13 @@ std::string five_rules() {
 using Ends = std::set<std::pair<std::uint32_t, std::uint64_t>>;
 
 struct Ender final : EndSink {
-  void on_end(const Target& target, std::uint64_t end) override { ends.emplace(target.rule, end); }
+  explicit Ender(const Database& of) : database(of) {}
+  void on_end(std::uint32_t pattern, std::uint64_t end) override {
+    for (const Target& target : database.patterns()[pattern].targets) {
+      ends.emplace(target.rule, end);
+    }
+  }
+  const Database& database;
   Ends ends;
 };
 
@@ -102,7 +108,7 @@ TEST(PolicyDatabase, FindsEveryEndThatASearchByHandFinds) {
       // At any alignment.
       const std::string text = std::string(random() % 16, '?') + random_text(random);
       const std::string_view scanned = std::string_view(text).substr(random() % 16 % text.size());
-      Ender found;
+      Ender found(*database);
       ASSERT_TRUE(database->scan(scanned, found));
       Ends expected = ends_by_hand(scanned);
       std::erase_if(expected, [&](const auto& end) { return (chosen >> end.first & 1U) == 0; });

@@ -53,7 +53,6 @@ Scratch& scratch() {
 
 // Where the ends that a scan reports go.
 struct Report {
-  const std::vector<std::vector<Target>>& targets;
   EndSink& sink;
   std::uint64_t base;  // of the scanned bytes in the text
 };
@@ -61,9 +60,7 @@ struct Report {
 int on_match(unsigned pattern, unsigned long long, unsigned long long end, unsigned,
              void* context) {
   const auto& report = *static_cast<const Report*>(context);
-  for (const Target& target : report.targets[pattern]) {
-    report.sink.on_end(target, report.base + end);
-  }
+  report.sink.on_end(pattern, report.base + end);
   return 0;
 }
 
@@ -113,11 +110,13 @@ tl::expected<Database, CompileError> Database::compile(std::span<const NumberedR
   SharedPatterns shared;
   for (const auto& [number, rule] : rules) {
     for (const StreamPattern& pattern : rule->matcher->stream()) {
-      const auto next = static_cast<unsigned>(database.targets_.size());
+      const auto next = static_cast<unsigned>(database.patterns_.size());
       const auto [at, fresh] =
           shared.try_emplace({pattern.text, pattern.flags}, Shared{&pattern, rule, next});
-      if (fresh) database.targets_.emplace_back();
-      database.targets_[at->second.number].push_back({number, pattern.branch, pattern.clause});
+      if (fresh) database.patterns_.emplace_back();
+      SharedPattern& known = database.patterns_[at->second.number];
+      known.targets.push_back({number, pattern.branch, pattern.clause});
+      known.joins = std::min(known.joins, rule->matcher->branches()[pattern.branch].width_max);
       const bool any = pattern.width_max == Price::kUnbounded;
       const std::uint64_t reach = std::uint64_t{pattern.width_max} + kContextBytes + kBehindBytes;
       database.reach_ = std::max(database.reach_, any ? kAnyWidth : reach);
@@ -149,7 +148,7 @@ bool Database::scan(std::string_view text, EndSink& sink) const {
     const std::uint64_t from = first > reach_ ? first - reach_ : 0;
     const std::uint64_t to = last + std::min<std::uint64_t>(reach_, text.size() - last);
     const std::string_view piece = text.substr(from, to - from);
-    Report report{targets_, sink, from};
+    Report report{sink, from};
     if (hs_scan(by_need_[i].get(), piece.data(), static_cast<unsigned>(piece.size()), 0, space,
                 &on_match, &report) != HS_SUCCESS) {
       return false;

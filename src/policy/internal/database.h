@@ -38,10 +38,18 @@ struct Target {
   std::uint8_t clause;
 };
 
-/// Receives the end of every place where a rule's stream pattern matches, in no order.
+/// A stream pattern, which several rules may share.
+struct SharedPattern {
+  std::vector<Target> targets;  ///< whose it is
+  /// The narrowest of their branches: two ends no further apart are one range for all of them.
+  std::uint32_t joins = Price::kUnbounded;
+};
+
+/// Receives the end of every place where a stream pattern matches, in no order.
 class EndSink {
  public:
-  virtual void on_end(const Target& target, std::uint64_t end) = 0;
+  /// `pattern` is its number in the database that scans.
+  virtual void on_end(std::uint32_t pattern, std::uint64_t end) = 0;
 
  protected:
   ~EndSink() = default;
@@ -59,6 +67,7 @@ class Database {
   /// not scanned.
   [[nodiscard]] bool scan(std::string_view text, EndSink& sink) const;
 
+  [[nodiscard]] std::span<const SharedPattern> patterns() const noexcept { return patterns_; }
   /// No stream pattern, with what it looks at before a match, is wider. kAnyWidth when one may be.
   [[nodiscard]] std::uint64_t reach() const noexcept { return reach_; }
   static constexpr std::uint64_t kAnyWidth = UINT64_MAX;
@@ -68,8 +77,8 @@ class Database {
   using Compiled = std::unique_ptr<hs_database, FreeDatabase>;
 
   std::array<Compiled, kNeedCount> by_need_;  // null where no pattern needs that
-  std::vector<std::vector<Target>> targets_;  // by the number of a pattern; equal ones are one
-  std::uint64_t serial_ = 0;                  // names this database to the threads' scratch
+  std::vector<SharedPattern> patterns_;
+  std::uint64_t serial_ = 0;  // names this database to the threads' scratch
   std::uint64_t reach_ = 0;
   std::size_t bytes_ = 0;
 };

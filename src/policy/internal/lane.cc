@@ -7,16 +7,54 @@
 
 namespace cordon::policy {
 namespace {
-constexpr std::size_t kEndsUsual = 64;
+
+/// What one scan notes, and what its ends are sorted into. Of the thread: a stream that waits for
+/// its next token holds none of it.
+struct Noted {
+  /// Where a pattern ended: places no further apart than its targets are wide.
+  struct Range {
+    std::uint32_t pattern;
+    std::uint64_t first;
+    std::uint64_t last;
+  };
+  /// The youngest of a branch's ends, by clause: its place among them and one; 0 for none.
+  using Youngest = std::array<std::uint32_t, kBranchClausesMax>;
+
+  std::vector<Range> ranges;
+  std::vector<std::uint32_t> latest;  // by pattern: its last range's place and one; 0 for none
+  std::vector<Youngest> youngest;     // by branch; all 0 between two uses
+};
+
+Noted& noted() {
+  thread_local Noted of_this_thread;
+  return of_this_thread;
+}
+
+/// Whether ends from `first` to `last` are one range with others, if `width` is how far that goes.
+template <class Range>
+bool joins(const Range& range, std::uint64_t first, std::uint64_t last, std::uint32_t width) {
+  return width == Price::kUnbounded || (first <= range.last + width && range.first <= last + width);
+}
+
+template <class Range>
+void join(Range& range, std::uint64_t first, std::uint64_t last) {
+  range.first = std::min(range.first, first);
+  range.last = std::max(range.last, last);
+}
+
 }  // namespace
 
 bool Lane::scan(std::string_view window, std::uint64_t base) {
   window_ = window;
   base_ = base;
-  const std::uint64_t reach = part_.database ? part_.database->reach() : 0;
-  scan_base_ = std::max(base_, scanned_ > reach ? scanned_ - reach : 0);
-  const bool scanned =
-      !part_.database || part_.database->scan(window_.substr(scan_base_ - base_), *this);
+  bool scanned = true;
+  if (part_.database) {
+    const std::uint64_t reach = part_.database->reach();
+    scan_base_ = std::max(base_, scanned_ > reach ? scanned_ - reach : 0);
+    scans_ = part_.database.get();
+    scanned = scans_->scan(window_.substr(scan_base_ - base_), *this);
+    take_noted(*scans_);
+  }
   scanned_ = size();
   return scanned;
 }
@@ -24,45 +62,76 @@ bool Lane::scan(std::string_view window, std::uint64_t base) {
 bool Lane::scan_at_end(std::string_view window) {
   window_ = window;
   scan_base_ = scanned_ = 0;
-  return part_.at_end->scan(window_, *this);
+  scans_ = part_.at_end.get();
+  const bool scanned = scans_->scan(window_, *this);
+  take_noted(*scans_);
+  return scanned;
 }
 
-void Lane::on_end(const Target& target, std::uint64_t end_in_scan) {
+void Lane::on_end(std::uint32_t pattern, std::uint64_t end_in_scan) {
   const std::uint64_t end = scan_base_ + end_in_scan;
   // An end is reported again by a later scan. The last few are taken twice, because what follows
   // them was not here the first time.
   if (end + kContextBytes < scanned_) return;
-  const std::uint32_t branch = core_.first_branch[target.rule] + target.branch;
-  if ((core_.branches[branch].views & in(view_)) == 0) return;
-  if (youngest_.empty()) {
-    youngest_.resize(core_.branches.size());
-    ends_.reserve(kEndsUsual);
+  Noted& into = noted();
+  const std::span<const SharedPattern> patterns = scans_->patterns();
+  if (into.latest.size() < patterns.size()) into.latest.resize(patterns.size());
+  std::uint32_t& latest = into.latest[pattern];
+  if (latest != 0) {
+    Noted::Range& range = into.ranges[latest - 1];
+    if (joins(range, end, end, patterns[pattern].joins)) return join(range, end, end);
   }
-  if (const std::uint32_t youngest = youngest_[branch][target.clause]; youngest != 0) {
-    Ends& ends = ends_[youngest - 1];
-    const std::uint64_t width = core_.branches[branch].width_max;
-    const bool joins =
-        width == Price::kUnbounded || (end <= ends.last + width && ends.first <= end + width);
-    if (joins) {
-      ends.first = std::min(ends.first, end);
-      ends.last = std::max(ends.last, end);
-      return;
+  into.ranges.push_back({pattern, end, end});
+  latest = static_cast<std::uint32_t>(into.ranges.size());
+}
+
+/// Gives what a scan has noted to the branches whose patterns they are.
+void Lane::take_noted(const Database& database) {
+  Noted& from = noted();
+  if (from.ranges.empty()) return;
+  from.youngest.resize(std::max(from.youngest.size(), core_.branches.size()));
+  for (std::size_t place = 0; place < ends_.size(); ++place) {
+    from.youngest[ends_[place].branch][ends_[place].clause] = static_cast<std::uint32_t>(place + 1);
+  }
+  for (const auto& [pattern, first, last] : from.ranges) {
+    from.latest[pattern] = 0;
+    for (const Target& target : database.patterns()[pattern].targets) {
+      const std::uint32_t number = core_.first_branch[target.rule] + target.branch;
+      const BranchOf& branch = core_.branches[number];
+      if ((branch.views & in(view_)) == 0) continue;
+      std::uint32_t& youngest = from.youngest[number][target.clause];
+      if (youngest != 0 && joins(ends_[youngest - 1], first, last, branch.width_max)) {
+        join(ends_[youngest - 1], first, last);
+        continue;
+      }
+      ends_.push_back({number, target.clause, first, last});
+      youngest = static_cast<std::uint32_t>(ends_.size());
     }
   }
-  ends_.push_back({branch, target.clause, end, end});
-  note_clause(static_cast<std::uint32_t>(ends_.size() - 1));
+  from.ranges.clear();
+  find_full();
 }
 
-void Lane::note_clause(std::uint32_t place) {
-  const Ends& ends = ends_[place];
-  youngest_[ends.branch][ends.clause] = place + 1;
-  full_ = full_ || is_full(ends.branch);
+/// Whether some branch has an end of each of its clauses.
+void Lane::find_full() {
+  Noted& by = noted();
+  by.youngest.resize(std::max(by.youngest.size(), core_.branches.size()));
+  for (const Ends& ends : ends_) by.youngest[ends.branch][ends.clause] = 1;
+  full_ = std::any_of(ends_.begin(), ends_.end(), [&](const Ends& ends) {
+    const Noted::Youngest& of = by.youngest[ends.branch];
+    return std::all_of(of.begin(), of.begin() + core_.branches[ends.branch].clauses,
+                       [](std::uint32_t place) { return place != 0; });
+  });
+  for (const Ends& ends : ends_) by.youngest[ends.branch] = {};
 }
 
-bool Lane::is_full(std::uint32_t branch) const {
-  const Youngest& youngest = youngest_[branch];
-  const auto has = [](std::uint32_t place) { return place != 0; };
-  return std::all_of(youngest.begin(), youngest.begin() + core_.branches[branch].clauses, has);
+/// Whether the ends of a branch, sorted, hold one of each of its clauses.
+bool Lane::is_full(std::span<const Ends> of_branch) const {
+  std::size_t clauses = 1;
+  for (std::size_t i = 1; i < of_branch.size(); ++i) {
+    clauses += of_branch[i].clause != of_branch[i - 1].clause ? 1 : 0;
+  }
+  return clauses == core_.branches[of_branch.front().branch].clauses;
 }
 
 void Lane::note_settled(const Plan& plan, Ended ended) {
@@ -99,7 +168,7 @@ void Lane::settle(const Plan& plan, Ended ended, std::vector<Match>& into) {
     for (auto at = ends_.begin(); at != ends_.end();) {
       const auto next = std::find_if(at, ends_.end(),
                                      [&](const Ends& ends) { return ends.branch != at->branch; });
-      if (is_full(at->branch)) {
+      if (is_full({at, next})) {
         if (core_.branches[at->branch].rule != rule) settle_rule(rule, starts, into);
         rule = core_.branches[at->branch].rule;
         add_starts({at, next}, starts);
@@ -108,7 +177,7 @@ void Lane::settle(const Plan& plan, Ended ended, std::vector<Match>& into) {
     }
     settle_rule(rule, starts, into);
   }
-  if (forget_settled() || sorts) note_clauses();
+  if (forget_settled()) find_full();
 }
 
 /// The starts from which a match of the branch of these ends, sorted, reaches one of each clause.
@@ -188,19 +257,11 @@ bool Lane::forget_settled() {
   return std::erase_if(ends_, done) > 0;
 }
 
-void Lane::note_clauses() {
-  full_ = false;
-  std::fill(youngest_.begin(), youngest_.end(), Youngest{});
-  for (std::size_t place = 0; place < ends_.size(); ++place) {
-    note_clause(static_cast<std::uint32_t>(place));
-  }
-}
-
 void Lane::forget_whole() {
   std::erase_if(ends_, [&](const Ends& ends) {
     return core_.rules[core_.branches[ends.branch].rule]->hold_whole;
   });
-  note_clauses();
+  find_full();
 }
 
 }  // namespace cordon::policy

@@ -61,8 +61,6 @@ class Lane final : private EndSink {
     std::uint64_t first;
     std::uint64_t last;
   };
-  /// The youngest of a branch's ends, by clause: its place in ends_ and one; 0 for none.
-  using Youngest = std::array<std::uint32_t, kBranchClausesMax>;
   /// Starts that may begin a match.
   struct Starts {
     std::uint64_t begin;
@@ -79,15 +77,15 @@ class Lane final : private EndSink {
     std::uint64_t end;  // the next begins no earlier
   };
 
-  void on_end(const Target& target, std::uint64_t end) override;
+  void on_end(std::uint32_t pattern, std::uint64_t end) override;
+  void take_noted(const Database& database);
   void note_settled(const Plan& plan, Ended ended);
   [[nodiscard]] const Settled& settled(const Rule& rule) const;
-  void note_clause(std::uint32_t place);
-  [[nodiscard]] bool is_full(std::uint32_t branch) const;
+  [[nodiscard]] bool is_full(std::span<const Ends> of_branch) const;
   void add_starts(std::span<const Ends> ends, std::vector<Starts>& into) const;
   void settle_rule(std::uint32_t rule, std::vector<Starts>& starts, std::vector<Match>& into);
   [[nodiscard]] bool forget_settled();
-  void note_clauses();
+  void find_full();
 
   const EngineCore& core_;
   const PartRules& part_;
@@ -98,9 +96,9 @@ class Lane final : private EndSink {
   std::uint64_t base_ = 0;
   std::uint64_t scanned_ = 0;            // bytes below this have been scanned
   std::uint64_t scan_base_ = 0;          // position of the first byte of the scan that runs
+  const Database* scans_ = nullptr;      // within a scan: by what
   std::vector<Ends> ends_;               // that some start not yet settled may reach
-  std::vector<Youngest> youngest_;       // by branch; empty until the first end
-  bool full_ = false;                    // some branch has one of each
+  bool full_ = false;                    // some branch has one of each clause
   std::vector<LastMatch> last_matches_;  // one for each rule that had a match
   Settled acting_, watching_, whole_;
 };
