@@ -12,9 +12,6 @@ using dialect::Slot;
 using dialect::SlotText;
 using model::Action;
 
-/// A match is at most 1 KiB wide and found a little later than it ends.
-constexpr std::size_t kRecentBytes = 4096;
-
 /// The event's name, if it has one, `data: ...` and an empty line, nothing else: what nearly
 /// every provider sends.
 bool is_plain(const codec::SseEvent& event) {
@@ -73,6 +70,7 @@ StreamState StreamInspector::feed(std::string_view bytes, std::string& out) {
       state_ = take(**event, out);
     }
   }
+  for (Text& text : texts_) text.scanner.forget();
   return state_;
 }
 
@@ -251,7 +249,6 @@ bool StreamInspector::scan(Text& text, std::string_view piece, std::string& sett
     text.scanner = context_.engine->open(part_of(text.slot.field), context_.mode);
     text.finished = false;
     context_.commit.keep(part_of(text.slot.field), text.whole);
-    text.recent.clear();
     text.whole.clear();
     text.findings_seen = 0;
     text.fed = text.settled = text.delivered = 0;
@@ -260,10 +257,6 @@ bool StreamInspector::scan(Text& text, std::string_view piece, std::string& sett
   const std::size_t before = settled.size();
   text.scanner.feed(piece, settled);
   text.fed += piece.size();
-  if (text.recent.size() > 2 * kRecentBytes) {
-    text.recent.erase(0, text.recent.size() - kRecentBytes);
-  }
-  text.recent += piece;
   if (context_.commit.capture != nullptr && text.whole.size() <= Captured::kBytesMax) {
     text.whole += piece;
   }
@@ -327,7 +320,6 @@ bool StreamInspector::take_crossing(Text& text) {
       });
   if (!crosses) return true;
   text.scanner = std::move(text.across->scanner);
-  text.recent.insert(0, text.across->lead);
   text.fed += seam;
   text.findings_seen = 0;
   text.sealed = true;
@@ -338,20 +330,18 @@ bool StreamInspector::take_crossing(Text& text) {
 void StreamInspector::keep_tail(const Text& text) {
   if (text.slot.field != dialect::Field::part_text) return;
   const Across* const across = text.across.get();
-  std::string bytes = across != nullptr ? across->lead + text.recent : text.recent;
-  const std::uint64_t held =
-      across != nullptr ? across->scanner.held_bytes() : text.scanner.held_bytes();
-  bytes.erase(0, bytes.size() - std::min<std::size_t>(held, bytes.size()));
-  tail_ = Tail{text.slot, std::move(bytes)};
+  const policy::Scanner& scanner = across != nullptr ? across->scanner : text.scanner;
+  const std::string_view bytes = scanner.recent().bytes;
+  const std::size_t held = std::min<std::size_t>(scanner.held_bytes(), bytes.size());
+  tail_ = Tail{text.slot, std::string(bytes.substr(bytes.size() - held))};
 }
 
 void StreamInspector::note_findings(Text& text) {
   const policy::Decision& decision = text.scanner.decision();
   if (decision.findings_total == text.findings_seen) return;
   text.findings_seen = decision.findings_total;
-  note_matches(inspection_,
-               {*context_.engine, decision, text.recent, text.fed - text.recent.size()},
-               context_.commit);
+  const auto [bytes, begin] = text.scanner.recent();
+  note_matches(inspection_, {*context_.engine, decision, bytes, begin}, context_.commit);
 }
 
 bool StreamInspector::is_blocked(const Text& text) noexcept {
@@ -385,14 +375,13 @@ void StreamInspector::fold_finished() {
 }
 
 void StreamInspector::add_text_decision(const Text& text, Passed passed) {
-  const std::uint64_t begin = text.fed - text.recent.size();
+  const auto [bytes, begin] = text.scanner.recent();
   if (text.sealed) {
     const policy::Decision decision = without_redaction(text.scanner.decision());
-    add_decision(inspection_, {*context_.engine, decision, text.recent, begin}, passed,
-                 context_.commit);
+    add_decision(inspection_, {*context_.engine, decision, bytes, begin}, passed, context_.commit);
   } else {
-    add_decision(inspection_, {*context_.engine, text.scanner.decision(), text.recent, begin},
-                 passed, context_.commit);
+    add_decision(inspection_, {*context_.engine, text.scanner.decision(), bytes, begin}, passed,
+                 context_.commit);
   }
 }
 
@@ -437,11 +426,10 @@ void StreamInspector::part_at_seams(const Text& text, std::uint64_t from, std::s
     std::size_t cut = settled.size();
     if (seam.end < text.settled) {
       const auto bytes = static_cast<std::size_t>(seam.end - from);
-      const std::uint64_t kept_from = text.fed - text.recent.size();
+      const auto [recent, recent_begin] = text.scanner.recent();
       const std::string_view source =
-          from < kept_from ? std::string_view()
-                           : std::string_view(text.recent)
-                                 .substr(static_cast<std::size_t>(from - kept_from), bytes);
+          from < recent_begin ? std::string_view()
+                              : recent.substr(static_cast<std::size_t>(from - recent_begin), bytes);
       cut = bytes_before_seam(settled, source, bytes, text.scanner.decision());
     }
     if (cut > 0) writer_->append_text(out, seam.slot, std::string_view(settled).substr(0, cut));

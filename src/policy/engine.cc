@@ -159,6 +159,12 @@ const Decision& Scanner::decision() const noexcept {
 std::uint64_t Scanner::held_bytes() const noexcept {
   return state_->held_bytes();
 }
+Scanner::Recent Scanner::recent() const noexcept {
+  return state_->recent();
+}
+void Scanner::forget() {
+  state_->forget();
+}
 
 Engine::Engine(std::unique_ptr<const EngineCore> core) noexcept : core_(std::move(core)) {}
 Engine::~Engine() = default;

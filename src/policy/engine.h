@@ -93,6 +93,17 @@ class Scanner {
   /// Bytes fed and not yet appended; 0 after `finish`.
   [[nodiscard]] std::uint64_t held_bytes() const noexcept;
 
+  /// The last bytes fed, from byte `begin` of the text on: at least what was fed last and what a
+  /// match in it that is found now may begin in. Valid until the next call but these.
+  struct Recent {
+    std::string_view bytes;
+    std::uint64_t begin;
+  };
+  [[nodiscard]] Recent recent() const noexcept;
+  /// Lets go of all that no decision to come looks at, as the next feed does anyway: a text may be
+  /// waiting for long.
+  void forget();
+
  private:
   friend class Engine;
   explicit Scanner(std::unique_ptr<ScanState> state) noexcept;

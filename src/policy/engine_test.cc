@@ -153,6 +153,37 @@ TEST(PolicyEngine, HoldsBackNoMoreThanTheWindow) {
   EXPECT_LE(held_more(""), std::string_view("sk-0123token").size());
 }
 
+// What is committed to is read out of what the scanner still has.
+TEST(PolicyEngine, StillHasWhatItFoundAndThenLetsGoOfAllThatNoMatchReaches) {
+  const auto engine =
+      engine_of({rule("a", R"({pattern: 'key-[0-9]{4,20}'})", kRedact, "key-1234")});
+  auto scanner = engine->open(Part::response, Mode::standard);
+  std::string released;
+  std::uint64_t fed = 0;
+  std::size_t found = 0;
+  for (const std::size_t size : {std::size_t{60'000}, std::size_t{9}, std::size_t{300}}) {
+    for (int round = 0; round < 50; ++round) {
+      const std::string piece = "key-1234 " + std::string(size, '.');
+      scanner.feed(piece, released);
+      fed += piece.size();
+      const auto [bytes, begin] = scanner.recent();
+      EXPECT_EQ(begin + bytes.size(), fed);
+      const auto& findings = scanner.decision().findings;
+      for (; found < findings.size(); ++found) {
+        ASSERT_GE(findings[found].begin, begin);
+        EXPECT_EQ(bytes.substr(findings[found].begin - begin, 8), "key-1234");
+      }
+      scanner.forget();
+      EXPECT_LT(scanner.recent().bytes.size(), 1'000U) << "after a piece of " << piece.size();
+    }
+  }
+  EXPECT_GT(found, 10U);
+  scanner.finish(released);
+  scanner.forget();
+  EXPECT_EQ(scanner.recent().bytes, "");
+  EXPECT_EQ(scanner.recent().begin, fed);
+}
+
 TEST(PolicyEngine, ShadowRulesAreRecordedAndDoNothing) {
   const auto engine = engine_of(
       {rule("key", "{pattern: 'sk-[0-9a-f]{8}'}",

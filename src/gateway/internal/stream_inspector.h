@@ -89,8 +89,7 @@ class StreamInspector {
   struct Text {
     dialect::Slot slot;
     policy::Scanner scanner;
-    std::string recent = {};  ///< the last bytes fed, for commitments
-    std::string whole = {};   ///< all of it, where the exchange is captured
+    std::string whole = {};  ///< all of it, where the exchange is captured
     std::uint64_t fed = 0;
     std::uint64_t settled = 0;    ///< of `fed`: passed on
     std::uint64_t delivered = 0;  ///< of `settled`: reached the client

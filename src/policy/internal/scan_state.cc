@@ -8,7 +8,10 @@
 namespace cordon::policy {
 namespace {
 
-constexpr std::uint64_t kForgetBytesMin = 1024;
+// Less is not worth a move.
+constexpr std::uint64_t kForgetBytesMin = 128;
+// A buffer that grew for a large piece and is mostly empty is given back.
+constexpr std::size_t kRoomyBytes = 4096;
 // A whole text is taken in pieces, so that what is noted of it is bounded.
 constexpr std::size_t kPieceBytes = std::size_t{64} * 1024;
 
@@ -62,6 +65,7 @@ std::uint64_t ScanState::char_end(std::uint64_t at) const noexcept {
 
 void ScanState::feed(std::string_view chunk, std::string& out) {
   if (blocked_ || finished_) return;
+  forget();
   const std::uint64_t limit = core_.limits.held_bytes_max;
   if (keeps_whole() && fed_ + chunk.size() > limit) {
     // The limit falls at one byte of the text, whatever the chunks are.
@@ -76,7 +80,6 @@ void ScanState::feed(std::string_view chunk, std::string& out) {
   buffer_.append(chunk);
   take(chunk.size());
   release(Ended::no, out);
-  forget();
 }
 
 void ScanState::finish(std::string& out) {
@@ -85,7 +88,6 @@ void ScanState::finish(std::string& out) {
   scan_at_end();
   if (!blocked_) settle(Ended::yes);
   release(Ended::yes, out);
-  buffer_ = {};
 }
 
 void ScanState::run_whole(std::string_view text, std::string* out) {
@@ -372,9 +374,14 @@ void ScanState::follow_tails(std::uint64_t until) {
   });
 }
 
-// Drops text that no open decision can look at. Moves bytes rarely, so that a byte is moved less
-// than once on average.
+// Moves bytes rarely, so that a byte is moved less than once on average.
 void ScanState::forget() {
+  if (finished_) {
+    std::string().swap(buffer_);
+    views_.clear();
+    base_ = fed_;
+    return;
+  }
   if (keeps_whole() || blocked_) return;
   const std::uint64_t behind = part_.reach + kBehindBytes;
   for (const auto& view : views_) {
@@ -393,6 +400,8 @@ void ScanState::forget() {
   if (old < kForgetBytesMin || old < buffer_.size() / 2) return;
   buffer_.erase(0, old);
   base_ = keep_from;
+  const bool roomy = buffer_.capacity() > kRoomyBytes && buffer_.size() < buffer_.capacity() / 4;
+  if (roomy) buffer_.shrink_to_fit();
 }
 
 }  // namespace cordon::policy

@@ -31,6 +31,9 @@ class ScanState {
 
   [[nodiscard]] const Decision& decision() const noexcept { return decision_; }
   [[nodiscard]] std::uint64_t held_bytes() const noexcept { return fed_ - released_; }
+  [[nodiscard]] Scanner::Recent recent() const noexcept { return {window(), base_}; }
+  /// Drops text that no open decision can look at.
+  void forget();
   [[nodiscard]] Decision take_decision() { return std::move(decision_); }
 
  private:
@@ -78,7 +81,6 @@ class ScanState {
   void block_at(std::uint64_t begin, std::uint64_t at);
   void release(Ended ended, std::string& out);
   void follow_tails(std::uint64_t until);
-  void forget();
   void exceed_hold();
   void fail_scan();
 
