@@ -171,7 +171,7 @@ class Exchange final : public containment::InFlight {
   dialect::ForwardPlan plan_;
   dialect::RequestFault fault_;
   std::unique_ptr<model::DecisionRecord> decision_;  ///< from the ruling until it is appended
-  model::EndRecord end_;                             ///< its head is the exchange's from the ruling on
+  model::EndRecord end_;  ///< its head is the exchange's, from the ruling on
   std::uint64_t request_bytes_ = 0;
   model::Action request_action_ = model::Action::allow;
   std::vector<model::Hit> request_hits_;  ///< for the end record, which tells what came of them
