@@ -384,8 +384,8 @@ net::Task<void> Exchange::answer_error(Problem problem) {
 
 void Exchange::add_common_headers() {
   if (request_id_.empty()) {
-    request_id_ = end_.head.exchange.empty() ? make_uuid7(worker_.clock, worker_.random)
-                                                  : end_.head.exchange;
+    request_id_ =
+        end_.head.exchange.empty() ? make_uuid7(worker_.clock, worker_.random) : end_.head.exchange;
   }
   headers_.reserve(headers_.size() + kHeadersUsual);
   headers_.push_back({"x-request-id", request_id_});
