@@ -225,6 +225,7 @@ void ChunkWriter::learn(const StreamEvent& event) {
     if (!shared || member.raw().size() > kMemberBytesMax) continue;
     head_ += fmt::format(R"("{}":{},)", key, member.raw());
   }
+  head_.shrink_to_fit();  // it stays as long as the stream
 }
 
 void ChunkWriter::note_ended(const Ending& ending) {

@@ -124,7 +124,7 @@ std::optional<Problem> Exchange::identify() {
   obeyed_ = worker_.obeyed;
   const Presented presented = key_of(client_.request());
   if (!presented.fault.empty()) {
-    fault_ = {std::string(presented.fault), {}, "ambiguous_key"};
+    set_fault({std::string(presented.fault), {}, "ambiguous_key"});
     return Problem::malformed;
   }
   caller_ = obeyed_->effective().caller_of(presented.key, worker_.clock);
@@ -154,7 +154,7 @@ std::optional<Problem> Exchange::admit(std::string_view body) {
   codec::JsonIndexLimits limits;
   limits.bytes_max = std::max(limits.bytes_max, body.size());
   if (auto parsed = request.parse(body, limits); !parsed) {
-    fault_ = std::move(parsed).error();
+    set_fault(std::move(parsed).error());
     return Problem::malformed;
   }
   plan_ = request.plan();
@@ -187,18 +187,18 @@ bool Exchange::read_labels() {
   const net::RequestHead& head = client_.request();
   use_case_ = head.header("x-cordon-use-case");
   if (!use_case_.empty() && !is_visible(use_case_)) {
-    fault_ = {"'x-cordon-use-case' must be 1 to 128 visible ASCII characters.", "x-cordon-use-case",
-              "invalid_value"};
+    set_fault({"'x-cordon-use-case' must be 1 to 128 visible ASCII characters.",
+               "x-cordon-use-case", "invalid_value"});
     return false;
   }
   flags_.clear();
   for (const net::Header& header : head.headers) {
     if (!net::equal_ignoring_case(header.name, "x-cordon-flags")) continue;
     if (add_flags(header.value, flags_)) continue;
-    fault_ = {fmt::format("'x-cordon-flags' must list at most {} names of 1 to {} visible ASCII "
-                          "characters, separated by commas.",
-                          model::kFlagsMax, kNameBytesMax),
-              "x-cordon-flags", "invalid_value"};
+    set_fault({fmt::format("'x-cordon-flags' must list at most {} names of 1 to {} visible ASCII "
+                           "characters, separated by commas.",
+                           model::kFlagsMax, kNameBytesMax),
+               "x-cordon-flags", "invalid_value"});
     return false;
   }
   return true;
@@ -273,21 +273,21 @@ const model::Target* Exchange::first_target() {
   const auto pool = obeyed_->pools.find(other.provider);
   if (pool == obeyed_->pools.end()) return nullptr;
   const dialect::Protocol& spoken = pool->second->protocol;
-  fault_ = {fmt::format("Route '{}' goes to '{}/{}', which speaks {}: ask for it at {}.",
-                        ruling_.route->name, other.provider, other.model,
-                        model::to_string(spoken.dialect()), spoken.gateway_path()),
-            "model",
-            {}};
+  set_fault({fmt::format("Route '{}' goes to '{}/{}', which speaks {}: ask for it at {}.",
+                         ruling_.route->name, other.provider, other.model,
+                         model::to_string(spoken.dialect()), spoken.gateway_path()),
+             "model",
+             {}});
   return nullptr;
 }
 
 /// What no rule can read is refused where rules may act, unless the route lets it pass.
 std::optional<Problem> Exchange::check_readable() {
   if (engine_ == nullptr && protocol_.answered_by() == dialect::AnsweredBy::rules) {
-    fault_ = {fmt::format("Route '{}' has no rules, so there is nothing to moderate by.",
-                          ruling_.route->name),
-              "model",
-              {}};
+    set_fault({fmt::format("Route '{}' has no rules, so there is nothing to moderate by.",
+                           ruling_.route->name),
+               "model",
+               {}});
     return Problem::malformed;
   }
   const dialect::Request& request = *worker_.scratch.of(protocol_).request;
@@ -297,10 +297,10 @@ std::optional<Problem> Exchange::check_readable() {
   const bool passes = ruling_.route->uninspected == model::Uninspected::pass ||
                       ruling_.mode == model::Mode::observe;
   if (passes) return std::nullopt;
-  fault_ = {fmt::format("The rules of route '{}' cannot inspect '{}': {}.", ruling_.route->name,
-                        param, request.unread_advice()),
-            std::string(param),
-            {}};
+  set_fault({fmt::format("The rules of route '{}' cannot inspect '{}': {}.", ruling_.route->name,
+                         param, request.unread_advice()),
+             std::string(param),
+             {}});
   return Problem::uninspectable;
 }
 
@@ -322,7 +322,15 @@ void Exchange::inspect(std::string_view body) {
   request_hits_ = std::move(inspection.hits);
   decision_->hits = request_hits_;
   for (model::Hit& hit : decision_->hits) hit.delivered = 0;
-  blocked_by_ = std::move(inspection.blocked);
+  if (inspection.is_blocked()) take_blocked(std::move(inspection.blocked));
+}
+
+void Exchange::set_fault(dialect::RequestFault fault) {
+  fault_ = std::make_unique<dialect::RequestFault>(std::move(fault));
+}
+
+void Exchange::take_blocked(BlockedBy by) {
+  blocked_by_ = std::make_unique<BlockedBy>(std::move(by));
 }
 
 bool Exchange::append_decision() {
@@ -358,13 +366,17 @@ net::Task<void> Exchange::refuse_recorded(Problem problem) {
 
 dialect::ErrorDetail Exchange::error_detail() const {
   dialect::ErrorDetail detail;
-  detail.message = fault_.message;
-  detail.param = fault_.param;
-  detail.code = fault_.code;
+  if (fault_) {
+    detail.message = fault_->message;
+    detail.param = fault_->param;
+    detail.code = fault_->code;
+  }
   detail.request_id = request_id_;
   detail.decision_id = decision_id_;
-  detail.rule_id = blocked_by_.rule;
-  detail.policy_digest = blocked_by_.digest;
+  if (blocked_by_) {
+    detail.rule_id = blocked_by_->rule;
+    detail.policy_digest = blocked_by_->digest;
+  }
   detail.measure_id = measure_id_;
   detail.event_number = next_event_;
   return detail;

@@ -39,9 +39,11 @@ bool Exchange::take_asked(const dialect::CalloutRequest& callout) {
   for (const model::Route& route : effective.generation().routes) {
     if (!effective.may_use(caller_, route.name)) continue;
     if (!plan_.model.empty()) {
-      fault_.message =
-          fmt::format("The path names no route and this key may use several: ask at {}ROUTE{}.",
-                      dialect::kCalloutPrefix, protocol_.gateway_path());
+      set_fault(
+          {fmt::format("The path names no route and this key may use several: ask at {}ROUTE{}.",
+                       dialect::kCalloutPrefix, protocol_.gateway_path()),
+           {},
+           {}});
       return false;
     }
     plan_.model = route.name;
@@ -62,7 +64,7 @@ void Exchange::decide(const dialect::CalloutRequest& callout) {
     if (engine_ != nullptr) {
       inspect_answer(answer_inspection_, *engine_, ruling_.mode, callout.answers(), splices,
                      commit_context());
-      blocked_by_ = answer_inspection_.blocked;
+      take_blocked(answer_inspection_.blocked);
     }
     if (answer_inspection_.is_blocked()) return;
     end_.released_bytes = end_.received_bytes;

@@ -86,6 +86,29 @@ void Exchange::collect_headers(std::vector<net::Header>& headers) const {
   if (!pool_->key.empty()) headers.push_back({protocol_.key_header(), pool_->key});
 }
 
+/// A task of its own, so that what a request takes is gone before its answer is relayed, which may
+/// take minutes.
+net::Task<Result<net::ClientExchange>> Exchange::send_to(const model::Target& target,
+                                                         net::SendStage& stage) {
+  std::vector<net::Header> headers;
+  headers.reserve(kHeadersUsual);
+  collect_headers(headers);
+  std::string changed;
+  std::string with_query;
+  const std::string& path = pool_->paths[static_cast<std::size_t>(protocol_.surface())];
+  if (protocol_.passes_query(client_.request().query)) {
+    with_query = path + "?" + std::string(client_.request().query);
+  }
+  net::Outgoing outgoing("POST", with_query.empty() ? path : with_query);
+  outgoing.headers = headers;
+  outgoing.body = plan_.body;
+  if (!plan_.unchanged_for(target.model)) {
+    plan_.append_to(changed, target.model);
+    outgoing.body = changed;
+  }
+  co_return co_await pool_->upstream.send(outgoing, &client_.cancel(), &stage);
+}
+
 net::Task<Exchange::Tried> Exchange::attempt(const model::Target& target) {
   if (const auto forbidden = worker_.registry->choose(*this, target)) {
     // Forbidden since the ruling; another target may still be allowed.
@@ -96,31 +119,10 @@ net::Task<Exchange::Tried> Exchange::attempt(const model::Target& target) {
   served_by_ = target.provider + "/" + target.model;
   ++end_.attempts;
   end_.upstream_status = 0;
-  const MonoTime sent = worker_.clock.mono();
-  trial_.sent = sent;
+  trial_.sent = worker_.clock.mono();
   net::SendStage stage = net::SendStage::not_sent;
-  Result<net::ClientExchange> answer = fail(Errc::unavailable, "not sent");
-  {
-    // Gone before the answer is relayed, which may take minutes.
-    std::vector<net::Header> headers;
-    headers.reserve(kHeadersUsual);
-    collect_headers(headers);
-    std::string changed;
-    std::string with_query;
-    const std::string& path = pool_->paths[static_cast<std::size_t>(protocol_.surface())];
-    if (protocol_.passes_query(client_.request().query)) {
-      with_query = path + "?" + std::string(client_.request().query);
-    }
-    net::Outgoing outgoing("POST", with_query.empty() ? path : with_query);
-    outgoing.headers = headers;
-    outgoing.body = plan_.body;
-    if (!plan_.unchanged_for(target.model)) {
-      plan_.append_to(changed, target.model);
-      outgoing.body = changed;
-    }
-    answer = co_await pool_->upstream.send(outgoing, &client_.cancel(), &stage);
-  }
-  const MonoTime took = worker_.clock.mono() - sent;
+  Result<net::ClientExchange> answer = co_await send_to(target, stage);
+  const MonoTime took = worker_.clock.mono() - trial_.sent;
   upstream_spent_ += took;
   if (interrupted()) co_return Tried::next;
   if (!answer) {
@@ -222,7 +224,7 @@ std::string_view Exchange::inspect_whole(std::string_view body, std::string& cha
   if (engine_ != nullptr) {
     inspect_answer(answer_inspection_, *engine_, ruling_.mode, view.texts(), splices,
                    commit_context());
-    blocked_by_ = answer_inspection_.blocked;
+    if (answer_inspection_.is_blocked()) take_blocked(answer_inspection_.blocked);
   }
   if (answer_inspection_.is_blocked()) end_.released_bytes = 0;
   if (splices.empty()) return body;

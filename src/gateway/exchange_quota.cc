@@ -90,10 +90,10 @@ void Exchange::refuse_by_limit(std::string_view what, std::uint64_t per_minute,
   const auto seconds =
       std::max<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(wait).count(), 1);
   retry_after_ = std::to_string(seconds);
-  fault_ = {fmt::format("The limit of tenant '{}' is {} {} per minute. Try again in {} s.",
-                        caller_.tenant->name, per_minute, what, seconds),
-            {},
-            "rate_limit_exceeded"};
+  set_fault({fmt::format("The limit of tenant '{}' is {} {} per minute. Try again in {} s.",
+                         caller_.tenant->name, per_minute, what, seconds),
+             {},
+             "rate_limit_exceeded"});
 }
 
 /// Puts the tokens that the exchange used in the place of those that it reserved. Where a provider

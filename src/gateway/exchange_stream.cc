@@ -14,7 +14,7 @@ StreamContext Exchange::stream_context() {
   context.mode = ruling_.mode;
   context.commit = commit_context();
   context.answer = &answer_commitment_;
-  context.scratch = worker_.scratch.of(protocol_).event.get();
+  context.scratch = &worker_.scratch.of(protocol_).stream;
   return context;
 }
 
@@ -142,7 +142,7 @@ net::Task<Exchange::Tried> Exchange::settle(StreamInspector& inspector, StreamSt
   const bool blocked = state == StreamState::blocked;
   if (blocked) {
     answer.abort();
-    blocked_by_ = inspector.blocked_by();
+    take_blocked(inspector.blocked_by());
     // Nothing has been said yet, so the refusal can be a plain one.
     if (!client_.begun() && !inspector.has_released()) {
       take_stream_result(inspector);

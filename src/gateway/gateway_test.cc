@@ -51,7 +51,7 @@ struct Relayed {
 Relayed run(std::string_view stream, std::size_t step,
             std::shared_ptr<const policy::Engine> with = engine()) {
   const dialect::Protocol& protocol = dialect::protocol_of(model::Dialect::openai);
-  const auto scratch = protocol.make_event();
+  StreamScratch scratch(protocol);
   Commitment matches;
   Commitment answer;
   const Hmac key{std::array<std::byte, 32>{}};
@@ -61,7 +61,7 @@ Relayed run(std::string_view stream, std::size_t step,
   context.commit = {&matches, &key, "x"};
   context.answer = &answer;
   context.protocol = &protocol;
-  context.scratch = scratch.get();
+  context.scratch = &scratch;
   StreamInspector inspector(context);
   Relayed done;
   for (std::size_t at = 0; at < stream.size() && inspector.state() == StreamState::open;

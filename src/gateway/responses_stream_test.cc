@@ -62,7 +62,7 @@ struct Relayed {
 Relayed run(std::string_view stream, std::size_t step,
             std::shared_ptr<const policy::Engine> with = engine()) {
   const dialect::Protocol& protocol = dialect::protocol_of(dialect::Surface::responses);
-  const auto scratch = protocol.make_event();
+  StreamScratch scratch(protocol);
   Commitment matches;
   Commitment answer;
   const Hmac key{std::array<std::byte, 32>{}};
@@ -72,7 +72,7 @@ Relayed run(std::string_view stream, std::size_t step,
   context.engine = with.get();
   context.commit = {&matches, &key, "x"};
   context.answer = &answer;
-  context.scratch = scratch.get();
+  context.scratch = &scratch;
   StreamInspector inspector(context);
   Relayed done;
   for (std::size_t at = 0; at < stream.size() && inspector.state() == StreamState::open;

@@ -71,6 +71,7 @@ StreamState StreamInspector::feed(std::string_view bytes, std::string& out) {
     }
   }
   for (Text& text : texts_) text.scanner.forget();
+  context_.scratch->trim();
   return state_;
 }
 
@@ -80,7 +81,7 @@ StreamState StreamInspector::take(const codec::SseEvent& event, std::string& out
     out += may_change_frames() ? std::string_view(":\n\n") : event.raw;
     return StreamState::open;
   }
-  auto& part = *context_.scratch;
+  auto& part = *context_.scratch->event;
   if (!part.parse(event.name, event.data)) return StreamState::unreadable;
   switch (part.kind()) {
     case EventKind::done:
@@ -114,7 +115,7 @@ StreamState StreamInspector::take_part(const codec::SseEvent& event, std::string
 
 /// The event that ends the answer waits until the end is recorded.
 StreamState StreamInspector::take_end(const codec::SseEvent& event, std::string& out) {
-  const auto& part = *context_.scratch;
+  const auto& part = *context_.scratch->event;
   usage_.take(part.usage());
   splices_.clear();
   if (!finish_rest(out)) return StreamState::blocked;
@@ -130,7 +131,7 @@ StreamState StreamInspector::take_end(const codec::SseEvent& event, std::string&
 
 void StreamInspector::take_echoes() {
   if (!may_change_text()) return;
-  for (const codec::JsonValue& echo : context_.scratch->echoes()) {
+  for (const codec::JsonValue& echo : context_.scratch->event->echoes()) {
     splices_.push_back(dialect::emptied(echo));
   }
 }
@@ -138,8 +139,8 @@ void StreamInspector::take_echoes() {
 /// The event with its splices.
 StreamState StreamInspector::append_part(const codec::SseEvent& event, std::string& out) {
   const std::size_t before = out.size();
-  const codec::JsonValue& number = context_.scratch->number();
-  const auto moved = writer_->number_for(*context_.scratch);
+  const codec::JsonValue& number = context_.scratch->event->number();
+  const auto moved = writer_->number_for(*context_.scratch->event);
   if (moved && static_cast<std::int64_t>(*moved) != number.integer()) {
     splices_.push_back({number.begin_byte(), number.end_byte(), std::to_string(*moved)});
   }
@@ -158,7 +159,7 @@ void StreamInspector::append_changed(const codec::SseEvent& event, std::string& 
 }
 
 StreamState StreamInspector::take_texts(std::string& out) {
-  for (const SlotText& piece : context_.scratch->texts()) {
+  for (const SlotText& piece : context_.scratch->event->texts()) {
     if (piece.repeats) continue;
     settled_.clear();
     if (context_.engine == nullptr) {
@@ -187,7 +188,7 @@ StreamState StreamInspector::take_texts(std::string& out) {
 /// same again; what is not known from before is a text like any other.
 StreamState StreamInspector::take_repeats() {
   if (context_.engine == nullptr) return StreamState::open;
-  for (const SlotText& piece : context_.scratch->texts()) {
+  for (const SlotText& piece : context_.scratch->event->texts()) {
     if (!piece.repeats || writer_->has_said(piece.slot, piece.text())) continue;
     settled_.clear();
     const policy::Decision decision =
@@ -207,7 +208,7 @@ StreamState StreamInspector::take_repeats() {
 
 /// The text ends with this event, and this is its last piece in it.
 bool StreamInspector::ends_here(const SlotText& piece) const {
-  const auto& part = *context_.scratch;
+  const auto& part = *context_.scratch->event;
   const bool ends = std::any_of(part.endings().begin(), part.endings().end(),
                                 [&](const Ending& ending) { return ending.ends(piece.slot); });
   if (!ends) return false;
@@ -351,7 +352,7 @@ bool StreamInspector::is_blocked(const Text& text) noexcept {
 
 /// What the texts that end with this event still held goes out before it.
 bool StreamInspector::finish_ended(std::string& out) {
-  const auto& part = *context_.scratch;
+  const auto& part = *context_.scratch->event;
   for (const Ending& ending : part.endings()) {
     for (Text& text : texts_) {
       if (!ending.ends(text.slot) || text.finished || wait_at_end(text)) continue;
@@ -396,7 +397,7 @@ bool StreamInspector::wait_at_end(Text& text) {
 /// Whether this event belongs to the run of blocks that is open, or to its next block; if not, the
 /// run has ended. False if a rule blocks at its end.
 bool StreamInspector::follow_run(std::string& out) {
-  const auto& part = *context_.scratch;
+  const auto& part = *context_.scratch->event;
   if (part.indexes_end() == run_->index + 1) return true;
   const auto next = std::find_if(part.texts().begin(), part.texts().end(),
                                  [&](const SlotText& piece) { return goes_on(*run_, piece.slot); });
@@ -454,7 +455,7 @@ void StreamInspector::pass_seam(std::string& out) {
 
 /// The event goes on, or waits with the others.
 void StreamInspector::note_passed() {
-  const auto& part = *context_.scratch;
+  const auto& part = *context_.scratch->event;
   if (!is_waiting()) return writer_->note_passed(part);
   Seam& seam = seams_.back();
   if (part.opening()) seam.opened.push_back(*part.opening());

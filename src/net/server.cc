@@ -32,10 +32,6 @@ void ServerState::connection_closed(ServerConnection& connection) {
 
 namespace {
 
-Task<void> serve(std::unique_ptr<ServerConnection> connection) {
-  co_await connection->run();
-}
-
 /// Accepts while there is room. Level-triggered, so that a pause forgets nothing.
 class Acceptor final : public Source, private Timer {
  public:
@@ -77,7 +73,8 @@ class Acceptor final : public Source, private Timer {
         if (errno != EAGAIN) refused();
         return;
       }
-      spawn(server_.scope, serve(std::make_unique<ServerConnection>(server_, fd, peer)));
+      spawn(server_.scope,
+            ServerConnection::run(std::make_unique<ServerConnection>(server_, fd, peer)));
     }
   }
   // Out of descriptors or memory: a level-triggered retry at once would only burn the processor.

@@ -68,21 +68,24 @@ void ServerConnection::force() noexcept {
   channel_.shutdown_all();
 }
 
-Task<void> ServerConnection::run() {
-  if (!channel_.registered()) co_return;
-  if (server_.options.tls != nullptr) {
-    const MonoTime deadline = server_.loop.reactor().after(server_.options.head_timeout);
-    const std::string no_host;
-    const std::shared_ptr<const Tls> tls = server_.options.tls;  // another may take its place
-    const Status shaken = co_await channel_.handshake(tls->context(), no_host, deadline, &cancel);
-    if (!shaken) {
-      ++server_.counts.refused;
-      co_return;
-    }
+Task<void> ServerConnection::run(std::unique_ptr<ServerConnection> connection) {
+  if (!connection->channel_.registered()) co_return;
+  if (connection->server_.options.tls != nullptr) {
+    const bool shaken = co_await connection->shake_hands();
+    if (!shaken) co_return;
   }
   Next next = Next::request;
-  while (next == Next::request) next = co_await serve_one();
-  if (next == Next::linger) co_await linger();
+  while (next == Next::request) next = co_await connection->serve_one();
+  if (next == Next::linger) co_await connection->linger();
+}
+
+Task<bool> ServerConnection::shake_hands() {
+  const MonoTime deadline = server_.loop.reactor().after(server_.options.head_timeout);
+  const std::string no_host;
+  const std::shared_ptr<const Tls> tls = server_.options.tls;  // another may take its place
+  const Status shaken = co_await channel_.handshake(tls->context(), no_host, deadline, &cancel);
+  if (!shaken) ++server_.counts.refused;
+  co_return shaken.has_value();
 }
 
 Task<ServerConnection::Next> ServerConnection::serve_one() {

@@ -66,6 +66,8 @@ class Exchange final : public containment::InFlight {
   [[nodiscard]] bool speaks(const model::Target& target) const;
   [[nodiscard]] std::optional<Problem> check_readable();
   void inspect(std::string_view body);
+  void set_fault(dialect::RequestFault fault);
+  void take_blocked(BlockedBy by);
   // Limits of the tenant; exchange_quota.cc.
   void find_quota();
   [[nodiscard]] bool take_quota();
@@ -110,6 +112,8 @@ class Exchange final : public containment::InFlight {
   void end_attempt(Attempt how);
   void list_attempt(Attempt how);
   void note_working();
+  [[nodiscard]] net::Task<Result<net::ClientExchange>> send_to(const model::Target& target,
+                                                               net::SendStage& stage);
   [[nodiscard]] net::Task<Tried> attempt(const model::Target& target);
   [[nodiscard]] net::Task<Tried> take_answer(net::ClientExchange& answer);
   [[nodiscard]] net::Task<Tried> relay_whole(net::ClientExchange& answer);
@@ -169,14 +173,14 @@ class Exchange final : public containment::InFlight {
   const policy::Engine* engine_ = nullptr;
   std::shared_ptr<Pool> pool_;
   dialect::ForwardPlan plan_;
-  dialect::RequestFault fault_;
+  std::unique_ptr<dialect::RequestFault> fault_;     ///< null until there is one
   std::unique_ptr<model::DecisionRecord> decision_;  ///< from the ruling until it is appended
   model::EndRecord end_;  ///< its head is the exchange's, from the ruling on
   std::uint64_t request_bytes_ = 0;
   model::Action request_action_ = model::Action::allow;
   std::vector<model::Hit> request_hits_;  ///< for the end record, which tells what came of them
   Inspection answer_inspection_;
-  BlockedBy blocked_by_;
+  std::unique_ptr<BlockedBy> blocked_by_;  ///< likewise
   Commitment answer_commitment_;
   Trial trial_;
   std::unique_ptr<Captured> captured_;  ///< null where nothing is kept

@@ -29,15 +29,30 @@ enum class StreamState : std::uint8_t {
   unreadable,      ///< what came cannot be inspected
 };
 
+/// What only one event needs.
+struct StreamScratch {
+  explicit StreamScratch(const dialect::Protocol& protocol) : event(protocol.make_event()) {}
+  std::unique_ptr<dialect::StreamEvent> event;
+  std::vector<codec::Splice> splices;
+  std::string settled;
+
+  /// Gives back what an unusually large event took.
+  void trim() {
+    constexpr std::size_t kKeptBytes = 64 * 1024;
+    splices.clear();
+    if (settled.capacity() > kKeptBytes) std::string().swap(settled);
+  }
+};
+
 /// What a stream is inspected with. Views; must outlive the inspector.
 struct StreamContext {
   const dialect::Protocol* protocol = nullptr;
   dialect::StreamWishes wishes;
   const policy::Engine* engine = nullptr;  ///< null: no rules on this route
   model::Mode mode = model::Mode::standard;
-  CommitContext commit;                     ///< for matches
-  Commitment* answer = nullptr;             ///< begun; takes all text that comes
-  dialect::StreamEvent* scratch = nullptr;  ///< shared by the thread's streams
+  CommitContext commit;              ///< for matches
+  Commitment* answer = nullptr;      ///< begun; takes all text that comes
+  StreamScratch* scratch = nullptr;  ///< shared by the thread's streams of this protocol
 };
 
 /// Belongs to one exchange.
@@ -165,8 +180,8 @@ class StreamInspector {
   std::vector<Seam> seams_;  ///< of that run
   std::size_t waiting_bytes_ = 0;
   std::optional<Tail> tail_;
-  std::vector<codec::Splice> splices_;
-  std::string settled_;
+  std::vector<codec::Splice>& splices_ = context_.scratch->splices;
+  std::string& settled_ = context_.scratch->settled;
   std::string terminal_;  ///< as the provider sent it
   std::optional<std::uint64_t> terminal_number_;
   dialect::Usage usage_;

@@ -4,7 +4,7 @@
 #include "base/random.h"
 #include "dialect/protocol.h"
 #include "gateway/gateway.h"
-#include "gateway/internal/commitment.h"
+#include "gateway/internal/stream_inspector.h"
 #include "model/entry.h"
 #include "net/client.h"
 #include "net/loop.h"
@@ -76,12 +76,10 @@ struct Obeyed {
 /// What reads one protocol.
 struct Readers {
   explicit Readers(const dialect::Protocol& protocol)
-      : request(protocol.make_request()),
-        answer(protocol.make_answer()),
-        event(protocol.make_event()) {}
+      : request(protocol.make_request()), answer(protocol.make_answer()), stream(protocol) {}
   std::unique_ptr<dialect::Request> request;
   std::unique_ptr<dialect::Answer> answer;
-  std::unique_ptr<dialect::StreamEvent> event;
+  StreamScratch stream;
 };
 
 /// Buffers that are only used between two waits, so one set serves the whole thread.

@@ -42,14 +42,14 @@ struct ServerState {
   MonoTime date_until_{0};
 };
 
-/// Lives in the frame of `serve`. Everything `ServerExchange` promises is done here.
+/// Lives in the frame of `run`. Everything `ServerExchange` promises is done here.
 class ServerConnection final : public HangupListener {
  public:
   ServerConnection(ServerState& server, int fd, const sockaddr_storage& peer);
   ~ServerConnection() override;
 
   /// Until the connection is closed.
-  [[nodiscard]] Task<void> run();
+  [[nodiscard]] static Task<void> run(std::unique_ptr<ServerConnection> connection);
   /// Between requests: ends now. Otherwise: after this request.
   void drain() noexcept;
   /// Cuts what runs and breaks the connection.
@@ -81,6 +81,7 @@ class ServerConnection final : public HangupListener {
   enum class Next : std::uint8_t { request, close, linger };
 
   void on_hangup() override;
+  [[nodiscard]] Task<bool> shake_hands();
   [[nodiscard]] Task<Next> serve_one();
   /// True once `request` is parsed; else the connection is to be closed as `next_` says.
   [[nodiscard]] Task<bool> read_head();

@@ -188,32 +188,36 @@ void ScanState::scan_at_end() {
 }
 
 void ScanState::settle(Ended ended) {
-  settled_.clear();
+  // Of the thread: a stream that waits for its next token holds none of it.
+  thread_local std::vector<Lane::Match> matches;
+  thread_local std::vector<Settled> all;
+  all.clear();
   const auto gather_all = [&](Lane& lane, const ViewLane* view) {
-    matches_.clear();
+    matches.clear();
     if (view == nullptr) {
       lane.show(window(), base_);
     } else {
       lane.show(view->text.window(), view->text.base());
     }
-    lane.settle(plan_, ended, matches_);
-    for (const Lane::Match& match : matches_) gather(lane, view, match);
+    lane.settle(plan_, ended, matches);
+    for (const Lane::Match& match : matches) gather(lane, view, match, all);
   };
   if (raw_.open()) gather_all(raw_, nullptr);
   for (const auto& view : views_) gather_all(view->lane, view.get());
-  if (settled_.empty()) return;
-  std::sort(settled_.begin(), settled_.end(), [](const Settled& a, const Settled& b) {
+  if (all.empty()) return;
+  std::sort(all.begin(), all.end(), [](const Settled& a, const Settled& b) {
     return std::tie(a.at, a.finding.begin, a.finding.rule, a.finding.view) <
            std::tie(b.at, b.finding.begin, b.finding.rule, b.finding.view);
   });
-  for (const Settled& settled : settled_) {
+  for (const Settled& settled : all) {
     apply(settled);
     if (blocked_) return;
   }
 }
 
 // Maps a match back to the bytes of the text for which it stands.
-void ScanState::gather(const Lane& lane, const ViewLane* view, const Lane::Match& match) {
+void ScanState::gather(const Lane& lane, const ViewLane* view, const Lane::Match& match,
+                       std::vector<Settled>& into) const {
   const Rule& rule = *core_.rules[match.rule];
   std::uint64_t at = match.far == kAtTheEnd ? kAtTheEnd : match.begin + match.far;
   std::uint64_t begin = match.begin;
@@ -226,14 +230,14 @@ void ScanState::gather(const Lane& lane, const ViewLane* view, const Lane::Match
     begin = text.origin(match.begin).begin;
     end = text.origin(match.end - 1).end;
   }
-  settled_.push_back({at,
-                      {.rule = match.rule,
-                       .begin = begin,
-                       .end = end,
-                       .verdict = verdict_of(rule, mode_),
-                       .action = action_of(rule, mode_),
-                       .view = lane.view(),
-                       .by_error = match.by_error}});
+  into.push_back({at,
+                  {.rule = match.rule,
+                   .begin = begin,
+                   .end = end,
+                   .verdict = verdict_of(rule, mode_),
+                   .action = action_of(rule, mode_),
+                   .view = lane.view(),
+                   .by_error = match.by_error}});
 }
 
 void ScanState::apply(const Settled& settled) {

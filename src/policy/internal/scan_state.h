@@ -74,7 +74,8 @@ class ScanState {
   void read_views(Ended ended);
   void scan_at_end();
   void settle(Ended ended);
-  void gather(const Lane& lane, const ViewLane* view, const Lane::Match& match);
+  void gather(const Lane& lane, const ViewLane* view, const Lane::Match& match,
+              std::vector<Settled>& into) const;
   void apply(const Settled& settled);
   void record(const Finding& finding);
   void redact(const Finding& finding);
@@ -105,8 +106,6 @@ class ScanState {
   Lane raw_;
   ViewWatch watch_;
   std::vector<std::unique_ptr<ViewLane>> views_;
-  std::vector<Lane::Match> matches_;
-  std::vector<Settled> settled_;
   std::vector<Span> spans_;
   std::vector<Tail> tails_;
   bool whole_given_up_ = false;  // the text outgrew held_bytes_max
