@@ -4,7 +4,11 @@
 Core 0 carries the gateway under test; core 1 carries the provider simulator and the load (wrk).
 Every figure is the median over rounds that visit all gateways in turn, so that a slow minute of
 the machine falls on all of them. CPU is user + system time of the gateway's processes divided
-by the exchanges it carried. Prints a table and, with --json, the raw figures."""
+by the exchanges it carried. Prints a table and, with --json, the raw figures.
+
+Two loads: as fast as 32 connections go, with the added latency of 4; and, with --paced, 2,000
+requests a second against a provider whose first byte takes 20 ms, beside the time that a sync of
+the journal's disk takes. Portkey's gateway (npm) takes part where it can be installed."""
 import argparse
 import hashlib
 import json
@@ -25,6 +29,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 KEY = "cordon-bench-key"
 GATEWAY_CORE, LOAD_CORE = "0", "1"
 
+PACED_RATE, PACED_CONNECTIONS, PROVIDER_MS = 2000, 64, 20
 NGINX = """worker_processes 1; daemon off; pid {dir}/nginx.pid; error_log {dir}/nginx.err;
 events {{ worker_connections 16384; }}
 http {{ access_log off; client_body_temp_path {dir}; proxy_temp_path {dir}; fastcgi_temp_path {dir};
@@ -69,6 +74,7 @@ WRK = """wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "Bearer {key}"
 wrk.body = [==[{body}]==]
+{more}
 function done(s, l, r)
   io.write(string.format("RESULT %d %d %d %d %d\\n", s.requests, s.duration,
     s.errors.status + s.errors.connect + s.errors.read + s.errors.write + s.errors.timeout,
@@ -125,6 +131,7 @@ class Bench:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="cordon-bench-"))
         self.children = []
         self.upstream = free_port()
+        self.headers = {}  # by port: what a gateway must be told besides
 
     def start(self, name, command, core, port, **kwargs):
         log = open(self.dir / f"{name}.log", "wb")
@@ -133,8 +140,9 @@ class Bench:
         wait_port(port, child, name)
         return child
 
-    def start_all(self):
-        self.start("sim", [self.args.cordon, "sim", "--port", str(self.upstream)],
+    def start_all(self, first_byte_ms=0, durabilities=("deferred", "before_answer")):
+        self.start("sim", [self.args.cordon, "sim", "--port", str(self.upstream),
+                           "--behaviour", json.dumps({"first_delay_ms": first_byte_ms})],
                    LOAD_CORE, self.upstream)
         peers = {}
         port = free_port()
@@ -149,11 +157,29 @@ class Bench:
                              GATEWAY_CORE, port)
         peers["haproxy"] = (haproxy, port)
         packs = "core-leakage, core-injection"
-        for name, rulepacks, durability in [("cordon, policy off", "", "deferred"),
-                                            ("cordon, policy on", packs, "deferred"),
-                                            ("cordon, policy + before_answer", packs, "before_answer")]:
-            peers[name] = self.start_cordon(name, rulepacks, durability)
+        peers["cordon, policy off"] = self.start_cordon("cordon, policy off", "", "deferred")
+        for durability in durabilities:
+            name = "cordon, policy on" if durability == "deferred" else f"cordon, policy + {durability}"
+            peers[name] = self.start_cordon(name, packs, durability)
         return peers
+
+    def start_portkey(self, peers):
+        """Not in every bench: it needs the npm registry the first time."""
+        home = ROOT / "build/peers"
+        home.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(ROOT / "tools/peers" / name, home / name)
+        script = home / "node_modules/@portkey-ai/gateway/build/start-server.js"
+        if not script.exists() and subprocess.run(
+                ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], cwd=home).returncode:
+            print("portkey could not be installed with npm, and is left out", file=sys.stderr)
+            return
+        port = free_port()
+        child = self.start("portkey", ["node", str(script), "--headless", f"--port={port}"],
+                           GATEWAY_CORE, port)
+        peers["portkey"] = (child, port)
+        self.headers[port] = {"x-portkey-provider": "openai",
+                              "x-portkey-custom-host": f"http://127.0.0.1:{self.upstream}/v1"}
 
     def start_cordon(self, name, rulepacks, durability):
         port, control = free_port(), free_port()
@@ -166,9 +192,12 @@ class Bench:
                            GATEWAY_CORE, port, env={**os.environ, "CORDON_BENCH_PROVIDER_KEY": "k"})
         return child, port
 
-    def load(self, port, connections, seconds, stream):
-        script = self.dir / f"load-{stream}.lua"
-        script.write_text(WRK.format(key=KEY, body=body_of(self.args.bytes, stream)))
+    def load(self, port, connections, seconds, stream, pause_ms=None):
+        script = self.dir / "load.lua"
+        more = [f'wrk.headers["{name}"] = "{value}"' for name, value in self.headers.get(port, {}).items()]
+        if pause_ms is not None:
+            more.append(f"function delay() return math.random(0, {2 * pause_ms}) end")
+        script.write_text(WRK.format(key=KEY, body=body_of(self.args.bytes, stream), more="\n".join(more)))
         out = subprocess.run(
             ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
              "--timeout", "10s", "-s", str(script), f"http://127.0.0.1:{port}/v1/chat/completions"],
@@ -194,6 +223,40 @@ class Bench:
             row["ratio"] = row["cpu_us"] / rows["nginx"]["cpu_us"]
         return rows
 
+    def paced_round(self, peers, stream):
+        """Each connection asks, waits for its answer, pauses, and asks again."""
+        pause_ms = PACED_CONNECTIONS * 1000 // PACED_RATE - PROVIDER_MS
+        rows = {"direct": self.load(self.upstream, PACED_CONNECTIONS, self.args.seconds, stream, pause_ms)}
+        for name, (child, port) in peers.items():
+            before = cpu_seconds(child.pid)
+            row = self.load(port, PACED_CONNECTIONS, self.args.seconds, stream, pause_ms)
+            row["cpu_us"] = (cpu_seconds(child.pid) - before) * 1e6 / max(row["requests"], 1)
+            for at in ("p50_us", "p99_us"):
+                row["added_" + at] = row[at] - rows["direct"][at]
+            rows[name] = row
+        nginx = rows["nginx"]
+        del rows["direct"]
+        for row in rows.values():
+            for at in ("cpu_us", "added_p50_us", "added_p99_us"):
+                row["ratio_" + at] = row[at] / max(nginx[at], 1)
+        return rows
+
+    def sync_us(self):
+        """The median time of a sync after 512 bytes, in a file that is there already: what a durable
+        record waits for at least."""
+        path = self.dir / "sync"
+        path.write_bytes(bytes(1 << 20))
+        times = []
+        with open(path, "r+b", buffering=0) as file:
+            os.fsync(file.fileno())
+            for i in range(200):
+                file.seek(i * 512)
+                file.write(b"x" * 512)
+                begun = time.perf_counter()
+                os.fdatasync(file.fileno())
+                times.append((time.perf_counter() - begun) * 1e6)
+        return statistics.median(times)
+
     def stop(self):
         for child in reversed(self.children):
             child.send_signal(signal.SIGTERM)
@@ -206,6 +269,21 @@ class Bench:
             shutil.rmtree(self.dir, ignore_errors=True)
 
 
+def print_paced(peers, rounds, sync):
+    print(f"a sync of the disk takes {sync:.0f} us (median of 200)")
+    print(f"{'gateway':32} {'req/s':>7} {'CPU us/exchange':>16} {'ratio':>19} "
+          f"{'added p50':>10} {'ratio':>6} {'added p99':>10} {'ratio':>6} {'errors':>7}")
+    for name in peers:
+        def of(key):
+            return sorted(r[name][key] for r in rounds)
+        ratio = of("ratio_cpu_us")
+        print(f"{name:32} {statistics.median(of('rate')):7.0f} {statistics.median(of('cpu_us')):16.1f} "
+              f"{statistics.median(ratio):6.2f} [{ratio[0]:.2f}-{ratio[-1]:.2f}] "
+              f"{statistics.median(of('added_p50_us')):7.0f} us {statistics.median(of('ratio_added_p50_us')):6.2f} "
+              f"{statistics.median(of('added_p99_us')):7.0f} us {statistics.median(of('ratio_added_p99_us')):6.2f} "
+              f"{sum(of('errors')):7d}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cordon", default=str(ROOT / "build/release/bin/cordon"))
@@ -213,16 +291,27 @@ def main():
     parser.add_argument("--seconds", type=int, default=2, help="of each load")
     parser.add_argument("--bytes", type=int, default=2048, help="size of the request body")
     parser.add_argument("--stream", action="store_true", help="streamed answers")
+    parser.add_argument("--paced", action="store_true", help="2,000 requests a second, see above")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keep", action="store_true", help="keep the working folder")
     args = parser.parse_args()
     bench = Bench(args)
     try:
-        peers = bench.start_all()
-        bench.round(peers, args.stream)  # warms connections, pages and the journal's segments
-        rounds = [bench.round(peers, args.stream) for _ in range(args.rounds)]
+        if args.paced:
+            peers = bench.start_all(PROVIDER_MS, ("deferred", "before_answer", "before_forward"))
+            visit = bench.paced_round
+        else:
+            peers = bench.start_all()
+            visit = bench.round
+            if not args.stream:
+                bench.start_portkey(peers)
+        visit(peers, args.stream)  # warms connections, pages and the journal's segments
+        sync = bench.sync_us()
+        rounds = [visit(peers, args.stream) for _ in range(args.rounds)]
     finally:
         bench.stop()
+    if args.paced and not args.json:
+        return print_paced(peers, rounds, sync)
     if args.json:
         print(json.dumps(rounds, indent=1))
         return
