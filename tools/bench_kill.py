@@ -119,11 +119,13 @@ class Run:
         self.kills = [Kill(kind, i) for kind in args.kinds for i in range(args.kills)]
         self.children = []
 
+    # Slow streams: each lives for many seconds unless somebody cuts it.
+    SCENARIO = "slow"
+    BEHAVIOUR = {"slow_delay_ms": 100, "answer_bytes": 20000, "chunk_bytes": 40}
+
     def start_sim(self):
-        # Slow streams: each lives for many seconds unless somebody cuts it.
         sim = subprocess.Popen(
-            [self.args.cordon, "sim", "--scenario", "slow", "--behaviour",
-             json.dumps({"slow_delay_ms": 100, "answer_bytes": 20000, "chunk_bytes": 40})],
+            [self.args.cordon, "sim", "--scenario", self.SCENARIO, "--behaviour", json.dumps(self.BEHAVIOUR)],
             stdout=subprocess.PIPE, text=True)
         self.children.append(sim)
         return sim.stdout.readline().strip()
