@@ -28,6 +28,8 @@ if(BUILD_TESTING)
                  tests/integration/gateway_kill_test.cc
                  tests/integration/gateway_key_test.cc
                  tests/integration/gateway_limits_test.cc
+                 tests/integration/gateway_budget_test.cc
+                 tests/integration/gateway_cost_test.cc
                  tests/integration/gateway_messages_test.cc
                  tests/integration/gateway_responses_test.cc
                  tests/integration/gateway_surfaces_test.cc

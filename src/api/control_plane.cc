@@ -168,6 +168,7 @@ Status ControlPlane::note_exchange(std::uint64_t sequence, EntryKind kind, std::
     CORDON_TRY(const auto end, exchange_reader_.response_end(bytes));
     watch_.observe(sequence, end);
     recent_.observe(end.record, end.recorded);
+    usage_.observe(end.record, end.recorded);
     if (recovering_) open_exchanges_.erase(end.record.head.exchange);
   } else if (recovering_) {
     CORDON_TRY(auto read, exchange_reader_.decision(bytes));

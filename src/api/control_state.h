@@ -12,6 +12,7 @@
 #include "containment/recent.h"
 #include "containment/state.h"
 #include "containment/tokens.h"
+#include "detect/usage.h"
 
 #include <map>
 #include <optional>
@@ -33,6 +34,7 @@ class ControlState {
   [[nodiscard]] const containment::Keys& keys() const noexcept { return keys_; }
   [[nodiscard]] const containment::History& history() const noexcept { return history_; }
   [[nodiscard]] const containment::Recent& recent() const noexcept { return recent_; }
+  [[nodiscard]] const detect::Usage& usage() const noexcept { return usage_; }
   [[nodiscard]] const Pages& pages() const noexcept { return pages_; }
   [[nodiscard]] const RulepackShelf& shelf() const noexcept { return shelf_; }
   [[nodiscard]] const std::vector<ReplayRecord>& replays() const noexcept { return replays_; }
@@ -58,6 +60,7 @@ class ControlState {
   containment::Keys keys_;
   containment::History history_;
   containment::Recent recent_;
+  detect::Usage usage_;
   Pages pages_;
   RulepackShelf shelf_;
   std::vector<ReplayRecord> replays_;

@@ -1,8 +1,11 @@
 // Handlers of tenants' keys.
 #include "api/control_plane.h"
 #include "api/handlers.h"
+#include "model/prices.h"
 
 #include <fmt/format.h>
+
+#include <array>
 
 namespace cordon::api {
 
@@ -17,6 +20,59 @@ std::string_view state_of(const ControlPlane& control, const Key& key) {
   return key.replaced_by.empty() ? "in_force" : "rotating";
 }
 
+/// A limit as the API writes it.
+struct LimitKey {
+  std::string_view name;
+  std::uint64_t model::UsageLimits::*member;
+  std::uint64_t most;
+  bool money = false;
+};
+constexpr std::array<LimitKey, 6> kLimitKeys = {{
+    {"requests_per_minute", &model::UsageLimits::requests_per_minute, model::kRequestsMax},
+    {"tokens_per_minute", &model::UsageLimits::tokens_per_minute, model::kTokensMax},
+    {"cost_per_minute", &model::UsageLimits::cost_per_minute, model::kCostMax, true},
+    {"requests_per_day", &model::UsageLimits::requests_per_day,
+     model::kRequestsMax* model::kPerDayTimes},
+    {"tokens_per_day", &model::UsageLimits::tokens_per_day, model::kTokensMax* model::kPerDayTimes},
+    {"cost_per_day", &model::UsageLimits::cost_per_day, model::kCostMax, true},
+}};
+constexpr unsigned kCostDigits = 9;
+
+Json show_limits(const model::UsageLimits& limits) {
+  Json json = Json::object();
+  for (const LimitKey& key : kLimitKeys) {
+    const std::uint64_t limit = limits.*key.member;
+    if (limit == 0) continue;
+    json[std::string(key.name)] = key.money ? Json(model::format_nano(limit)) : Json(limit);
+  }
+  return json;
+}
+
+Result<model::UsageLimits> read_limits(const Json& value) {
+  model::UsageLimits limits;
+  if (value.is_null()) return limits;
+  codec::ObjectReader reader(value, "limits");
+  for (const LimitKey& key : kLimitKeys) {
+    std::uint64_t& limit = limits.*key.member;
+    if (!value.is_object() || !value.contains(key.name)) continue;
+    if (key.money) {
+      const auto amount = model::parse_decimal(reader.text(key.name), kCostDigits, key.most);
+      limit = amount.value_or(0);
+    } else {
+      const std::int64_t count = reader.integer(key.name);
+      limit = count > 0 ? static_cast<std::uint64_t>(count) : 0;
+    }
+    if (limit == 0 || limit > key.most) {
+      const std::string most = key.money ? model::format_nano(key.most) : std::to_string(key.most);
+      return fail(Errc::invalid,
+                  fmt::format("limits: {} is not {} above 0 and at most {}", key.name,
+                              key.money ? "a decimal amount in quotes" : "a whole number", most));
+    }
+  }
+  CORDON_CHECK(reader.finish());
+  return limits;
+}
+
 Json show_key(const ControlPlane& control, const Key& key) {
   Json json = {{"id", key.id},
                {"tenant", key.tenant},
@@ -25,6 +81,7 @@ Json show_key(const ControlPlane& control, const Key& key) {
                {"state", state_of(control, key)},
                {"issued_by", key.issued_by.text()},
                {"issued_at", format_rfc3339(key.issued_at)}};
+  if (key.limits.any()) json["limits"] = show_limits(key.limits);
   json["expires_at"] = key.expires_at ? Json(format_rfc3339(*key.expires_at)) : Json();
   if (key.revoked_at) json["revoked_at"] = format_rfc3339(*key.revoked_at);
   if (!key.replaces.empty()) json["replaces"] = key.replaces;
@@ -52,6 +109,7 @@ Result<containment::IssueKey> read_issue(const ControlPlane& control, const Call
   command.name = reader.text_or("name", "");
   command.by = call.caller.actor();
   const Json& routes = reader.any("routes");
+  CORDON_TRY(command.limits, read_limits(reader.any("limits")));
   CORDON_TRY(command.expires_at, read_expiry(reader, control.now()));
   CORDON_CHECK(reader.finish());
   if (!routes.is_null() && !routes.is_array()) {

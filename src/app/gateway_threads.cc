@@ -100,6 +100,10 @@ void GatewayThreads::stop(std::chrono::milliseconds grace) {
   for (const auto& thread : threads_) thread->stop(grace);
 }
 
+void GatewayThreads::on_used_today(std::function<gateway::UsedBefore()> used) {
+  used_today_ = std::move(used);
+}
+
 void GatewayThreads::note_durable(std::uint64_t durable) {
   for (const auto& thread : threads_) thread->gateway().note_durable(durable);
 }
@@ -147,9 +151,11 @@ Result<std::shared_ptr<const gateway::Live>> GatewayThreads::make_live(
   live->access = credentials_->access;
   live->effective = std::make_shared<const containment::Effective>(std::move(generation));
   gateway::share_health(*live, live_.get());
-  live->quotas =
-      gateway::quotas_of(live->effective->generation(), live_ ? &live_->quotas : nullptr);
   CORDON_CHECK(gateway::check(*live));
+  gateway::UsedBefore used;
+  if (used_today_) used = used_today_();
+  live->quotas = gateway::quotas_of(live->effective->generation(), live_ ? &live_->quotas : nullptr,
+                                    used, control_.now());
   return live;
 }
 

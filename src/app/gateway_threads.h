@@ -80,6 +80,9 @@ class GatewayThreads final : public api::Gateways {
   /// Before start(). `use` is called on the control thread when the control API is to show another
   /// certificate.
   void on_control_certificate(std::function<void(std::shared_ptr<const net::Tls>)> use);
+  /// Before start(). What the journal says was used today: asked on the control thread with each
+  /// generation, for tenants and keys whose use is not counted yet.
+  void on_used_today(std::function<gateway::UsedBefore()> used);
   /// Any thread.
   void note_durable(std::uint64_t durable);
   [[nodiscard]] std::uint16_t port() const noexcept;
@@ -110,6 +113,7 @@ class GatewayThreads final : public api::Gateways {
   Packs packs_;
   std::shared_ptr<const Credentials> credentials_;
   std::function<void(std::shared_ptr<const net::Tls>)> use_control_;
+  std::function<gateway::UsedBefore()> used_today_;
   /// By the digests of their packs. Compiled once for each set; a change of measures compiles none.
   std::map<std::string, std::shared_ptr<const policy::Engine>, std::less<>> engines_;
   std::shared_ptr<const gateway::Live> live_;  ///< the latest that was adopted

@@ -58,6 +58,18 @@ std::string address_text(const std::string& address, std::uint16_t port) {
   return ipv6 ? fmt::format("[{}]:{}", address, port) : fmt::format("{}:{}", address, port);
 }
 
+/// What the journal says of today, as the gateway counts it.
+gateway::UsedBefore used_before(const detect::Usage::Today& today) {
+  gateway::UsedBefore used;
+  used.day = today.day;
+  const auto copy = [](const auto& from, auto& to) {
+    for (const auto& [name, day] : from) to[name] = {day.requests, day.tokens, day.cost};
+  };
+  copy(today.tenants, used.tenants);
+  copy(today.keys, used.keys);
+  return used;
+}
+
 }  // namespace
 
 Node::Node(const Clock& clock, Random& random)
@@ -171,6 +183,7 @@ Status Node::open_control(std::map<std::string, api::LoadedRulepack, std::less<>
   server.connections_max = 1'000;
   server.tls = control_tls_;
   CORDON_TRY(server_, net::Server::listen(loop_, *api_, std::move(server)));
+  gateways_->on_used_today([this] { return used_before(control_->usage().today()); });
   gateways_->on_control_certificate(
       [this](std::shared_ptr<const net::Tls> tls) { server_->use(std::move(tls)); });
   return {};

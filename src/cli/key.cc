@@ -77,11 +77,47 @@ std::string path_of(const Values& values, std::string_view what) {
   return fmt::format("/api/v1/keys/{}/{}", segment(values.text("id")), what);
 }
 
+struct LimitOption {
+  std::string_view name;
+  std::string_view key;
+  bool money = false;
+};
+constexpr std::array<LimitOption, 6> kLimitOptions = {{
+    {"requests-per-minute", "requests_per_minute"},
+    {"tokens-per-minute", "tokens_per_minute"},
+    {"cost-per-minute", "cost_per_minute", true},
+    {"requests-per-day", "requests_per_day"},
+    {"tokens-per-day", "tokens_per_day"},
+    {"cost-per-day", "cost_per_day", true},
+}};
+
+/// `requests_per_day 100, cost_per_day 2.5`, or `-`.
+std::string limits_text(const codec::Json& key) {
+  std::string text;
+  const codec::Json limits = key.value("limits", codec::Json::object());
+  for (const auto& [name, limit] : limits.items()) {
+    if (!text.empty()) text += ", ";
+    text += fmt::format("{} {}", name, limit.is_string() ? limit.get<std::string>() : limit.dump());
+  }
+  return text.empty() ? "-" : text;
+}
+
 Done issue(Session& session, const Values& values) {
   codec::Json body = {{"tenant", values.text("tenant")}};
   if (const auto name = values.optional("name")) body["name"] = *name;
   if (const auto& routes = values.all("route"); !routes.empty()) body["routes"] = routes;
   if (const auto expires = values.optional("expires-in")) body["expires_in"] = *expires;
+  codec::Json limits = codec::Json::object();
+  for (const LimitOption& option : kLimitOptions) {
+    if (!values.optional(option.name)) continue;
+    if (option.money) {
+      limits[std::string(option.key)] = values.text_or(option.name, "");
+      continue;
+    }
+    CORDON_TRY(const std::uint64_t limit, values.number_or(option.name, 1, 1, 10'000'000'000'000));
+    limits[std::string(option.key)] = limit;
+  }
+  if (!limits.empty()) body["limits"] = std::move(limits);
   return post_for_key(session, values, "/api/v1/keys", body);
 }
 
@@ -103,13 +139,20 @@ Done revoke(Session& session, const Values& values) {
 }
 
 Done list(Session& session, const Values&) {
-  return session.show_items(session.get("/api/v1/keys"),
+  auto reply = session.get("/api/v1/keys");
+  if (reply && reply->json.contains("items") && reply->json["items"].is_array()) {
+    for (codec::Json& key : reply->json["items"]) {
+      if (key.is_object()) key["limits_text"] = limits_text(key);
+    }
+  }
+  return session.show_items(reply,
                             {{"ID", "id"},
                              {"TENANT", "tenant"},
                              {"NAME", "name"},
                              {"ROUTES", "routes"},
                              {"STATE", "state"},
                              {"EXPIRES", "expires_at", Show::time},
+                             {"LIMITS", "limits_text"},
                              {"ISSUED BY", "issued_by"}},
                             "no keys");
 }
@@ -121,6 +164,10 @@ constexpr Parameter kOut{Form::option, Presence::optional, "out", "FILE",
                          "write the key to a new file of mode 0600 instead of showing it"};
 constexpr Parameter kExpires{Form::option, Presence::optional, "expires-in", "DURATION",
                              "how long it is valid, like 90d; without it, until it is revoked"};
+
+Parameter limit_option(std::string_view name, std::string_view what) {
+  return {Form::option, Presence::optional, name, "N", what};
+}
 
 }  // namespace
 
@@ -141,7 +188,13 @@ std::vector<Command> key_commands() {
                       {Form::option, Presence::any, "route", "NAME",
                        "what it may ask for, once for each route; without it, all the tenant has"},
                       kExpires,
-                      kOut},
+                      kOut,
+                      limit_option("requests-per-minute", "requests"),
+                      limit_option("tokens-per-minute", "tokens of requests and answers"),
+                      limit_option("cost-per-minute", "money, in the currency of the prices"),
+                      limit_option("requests-per-day", "requests"),
+                      limit_option("tokens-per-day", "tokens of requests and answers"),
+                      limit_option("cost-per-day", "money, in the currency of the prices")},
        .run = issue},
       {.path = "key list",
        .summary = "All keys that were issued, without their secrets",

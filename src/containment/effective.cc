@@ -39,6 +39,13 @@ bool names_route(const model::IssuedKey& key, std::string_view route) noexcept {
                      [route](const std::string& each) { return each == "*" || each == route; });
 }
 
+const model::KeyLimits* limits_of(const model::Tenant& tenant, std::string_view sha256) noexcept {
+  for (const model::KeyLimits& each : tenant.key_limits) {
+    if (each.sha256 == sha256) return &each;
+  }
+  return nullptr;
+}
+
 const MeasureInForce* first_covering(const std::vector<const MeasureInForce*>& measures,
                                      const Place& place) noexcept {
   for (const MeasureInForce* each : measures) {
@@ -69,20 +76,22 @@ void Effective::index_names() {
       index.routes.push_back(route);
     }
     std::sort(index.routes.begin(), index.routes.end());
-    for (const std::string& hash : tenant.key_sha256) index_key(hash, tenant, nullptr);
+    for (const std::string& hash : tenant.key_sha256) {
+      index_key(hash, tenant, nullptr, limits_of(tenant, hash));
+    }
   }
   for (const model::IssuedKey& key : generation_->keys) {
     const TenantIndex* const of = tenant_index(key.tenant);
-    if (of != nullptr) index_key(key.sha256, *of->tenant, &key);
+    if (of != nullptr) index_key(key.sha256, *of->tenant, &key, nullptr);
   }
   std::sort(keys_.begin(), keys_.end(),
             [](const KeyIndex& a, const KeyIndex& b) { return a.digest < b.digest; });
 }
 
 void Effective::index_key(std::string_view sha256, const model::Tenant& tenant,
-                          const model::IssuedKey* issued) {
+                          const model::IssuedKey* issued, const model::KeyLimits* limited) {
   const auto bytes = from_hex(sha256);
-  KeyIndex key{{}, &tenant, issued};
+  KeyIndex key{{}, &tenant, issued, limited};
   if (!bytes || bytes->size() != key.digest.size()) return;
   std::copy(bytes->begin(), bytes->end(), key.digest.begin());
   keys_.push_back(key);
@@ -141,7 +150,7 @@ Caller Effective::caller_of(std::string_view key, const Clock& clock) const {
   if (found == keys_.end() || !crypto::equal_constant_time(found->digest, digest)) return {};
   const model::IssuedKey* const issued = found->issued;
   if (issued != nullptr && issued->expires_at && *issued->expires_at <= clock.wall()) return {};
-  return {found->tenant, issued};
+  return {found->tenant, issued, found->limited};
 }
 
 const model::Provider* Effective::provider(std::string_view name) const noexcept {

@@ -42,8 +42,9 @@ struct Ruling {
 
 /// Who presents a key. Views into the Effective that answered.
 struct Caller {
-  const model::Tenant* tenant = nullptr;  ///< null: nobody
-  const model::IssuedKey* key = nullptr;  ///< null: a key of the configuration
+  const model::Tenant* tenant = nullptr;      ///< null: nobody
+  const model::IssuedKey* key = nullptr;      ///< null: a key of the configuration
+  const model::KeyLimits* limited = nullptr;  ///< of a key of the configuration that has limits
 };
 
 /// Why an exchange may not go on.
@@ -112,6 +113,7 @@ class Effective {
     std::array<std::byte, 32> digest;
     const model::Tenant* tenant;
     const model::IssuedKey* issued;  ///< null: of the configuration
+    const model::KeyLimits* limited;
   };
   [[nodiscard]] Ruling rule_on(const model::Place& place, const RouteIndex* route,
                                const Targets* targets) const noexcept;
@@ -121,7 +123,7 @@ class Effective {
   [[nodiscard]] bool may_ask(const TenantIndex* tenant, const model::Place& place) const noexcept;
   void index_names();
   void index_key(std::string_view sha256, const model::Tenant& tenant,
-                 const model::IssuedKey* issued);
+                 const model::IssuedKey* issued, const model::KeyLimits* limited);
   void index_measure(const model::MeasureInForce& measure);
   [[nodiscard]] const RouteIndex* route_index(std::string_view route) const noexcept;
   [[nodiscard]] const TenantIndex* tenant_index(std::string_view tenant) const noexcept;

@@ -80,6 +80,7 @@ Result<std::shared_ptr<const model::Generation>> make_generation(std::uint64_t n
     generation.providers.push_back(each.provider);
   }
   CORDON_TRY(generation.routes, routes_of(config, rulepacks));
+  generation.prices = config.prices;
   generation.tenants = config.tenants;
   generation.flags = config.flags;
   generation.measures = measures_of(state);

@@ -36,15 +36,17 @@ Json to_json(const std::optional<WallTime>& time) {
 }
 
 Json made_json(std::string_view event, const Key& key) {
-  return Json{{"event", event},
-              {"key", key.id},
-              {"tenant", key.tenant},
-              {"name", key.name},
-              {"routes", key.routes},
-              {"sha256", key.sha256},
-              {"expires_at", to_json(key.expires_at)},
-              {"at", format_rfc3339(key.issued_at)},
-              {"actor", key.issued_by.text()}};
+  Json body{{"event", event},
+            {"key", key.id},
+            {"tenant", key.tenant},
+            {"name", key.name},
+            {"routes", key.routes},
+            {"sha256", key.sha256},
+            {"expires_at", to_json(key.expires_at)},
+            {"at", format_rfc3339(key.issued_at)},
+            {"actor", key.issued_by.text()}};
+  if (key.limits.any()) body["limits"] = model::write_usage_limits(key.limits);
+  return body;
 }
 
 Json body_of(const KeyIssued& event) {
@@ -82,6 +84,7 @@ Result<KeyEvent> read_made(ObjectReader& reader, bool rotated) {
   key.name = reader.text("name");
   key.sha256 = reader.text("sha256");
   const Json& routes = reader.any("routes");
+  const Json& limits = reader.any("limits");
   const auto expires = reader.optional_text("expires_at");
   const std::string at = reader.text("at");
   const std::string actor = reader.text("actor");
@@ -98,6 +101,9 @@ Result<KeyEvent> read_made(ObjectReader& reader, bool rotated) {
   }
   if (expires) {
     CORDON_TRY(key.expires_at, parse_rfc3339(*expires));
+  }
+  if (!limits.is_null()) {
+    CORDON_TRY(key.limits, model::read_usage_limits(limits));
   }
   CORDON_TRY(key.issued_at, parse_rfc3339(at));
   CORDON_TRY(key.issued_by, model::Actor::parse(actor));
@@ -181,6 +187,13 @@ Status check_routes(const std::vector<std::string>& routes, const std::string& t
   return {};
 }
 
+Status check_limits(const model::UsageLimits& limits, const model::Generation& generation) {
+  const bool of_cost = limits.cost_per_minute > 0 || limits.cost_per_day > 0;
+  if (!of_cost || !generation.prices.list.empty()) return {};
+  return fail(Errc::invalid,
+              "found a limit of cost and no prices, expected prices.list in cordon.yaml");
+}
+
 Status check_future(const std::optional<WallTime>& expires_at, WallTime now) {
   if (!expires_at || *expires_at > now) return {};
   return fail(Errc::invalid,
@@ -249,6 +262,7 @@ Result<MadeKey<KeyIssued>> Keys::issue(const IssueKey& command, const model::Gen
   key.issued_by = command.by;
   key.issued_at = now;
   key.expires_at = command.expires_at;
+  key.limits = command.limits;
   if (!is_name(key.name)) {
     return fail(Errc::invalid,
                 fmt::format("a key's name is at most {} printable ASCII characters without quotes "
@@ -256,6 +270,7 @@ Result<MadeKey<KeyIssued>> Keys::issue(const IssueKey& command, const model::Gen
                             kNameBytesMax));
   }
   CORDON_CHECK(check_routes(key.routes, key.tenant, generation));
+  CORDON_CHECK(check_limits(key.limits, generation));
   CORDON_CHECK(check_future(key.expires_at, now));
   CORDON_CHECK(check_room(key.tenant, now));
   std::string secret = make_secret(key, random);
@@ -283,6 +298,7 @@ Result<MadeKey<KeyRotated>> Keys::rotate(const RotateKey& command,
   key.tenant = old->tenant;
   key.name = old->name;
   key.routes = old->routes;
+  key.limits = old->limits;
   key.issued_by = command.by;
   key.issued_at = now;
   key.expires_at = command.expires_at;
@@ -362,7 +378,7 @@ std::vector<model::IssuedKey> Keys::to_obey(WallTime now) const {
   std::vector<model::IssuedKey> obeyed;
   for (const auto& [id, key] : keys_) {
     if (key.revoked_at || (key.expires_at && *key.expires_at + kExpiredKept <= now)) continue;
-    obeyed.push_back({id, key.tenant, key.sha256, key.routes, key.expires_at});
+    obeyed.push_back({id, key.tenant, key.sha256, key.routes, key.expires_at, key.limits});
   }
   return obeyed;
 }

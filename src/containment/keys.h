@@ -33,8 +33,9 @@ struct Key {
   WallTime issued_at{};
   std::optional<WallTime> expires_at;
   std::optional<WallTime> revoked_at;
-  std::string replaces;     ///< id of the key that it was issued in the place of; else empty
-  std::string replaced_by;  ///< id of the key that was issued in its place; else empty
+  std::string replaces;            ///< id of the key that it was issued in the place of; else empty
+  std::string replaced_by;         ///< id of the key that was issued in its place; else empty
+  model::UsageLimits limits = {};  ///< within its tenant's; a rotation keeps them
   [[nodiscard]] bool is_in_force(WallTime now) const noexcept {
     return !revoked_at && (!expires_at || *expires_at > now);
   }
@@ -85,6 +86,7 @@ struct IssueKey {
   std::vector<std::string> routes;  ///< empty: all that the tenant has
   std::optional<WallTime> expires_at;
   model::Actor by;
+  model::UsageLimits limits = {};  ///< of cost only where `generation` has prices
 };
 /// Asks for another key in the place of `id`, which is valid for `overlap` more and not longer
 /// than it was.

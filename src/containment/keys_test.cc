@@ -166,6 +166,23 @@ TEST(Keys, AreTheFoldOverTheirEntries) {
   EXPECT_EQ(folded, desk.keys);
 }
 
+TEST(Keys, KeepTheirLimitsOverARotation) {
+  Desk desk;
+  SeededRandom random(1);
+  model::Generation priced = known();
+  IssueKey command{"acme", "n", {}, std::nullopt, kAnna, {0, 0, 0, 100, 0, 5}};
+  EXPECT_EQ(refused(desk.keys.issue(command, priced, kNow, random)),
+            "invalid: found a limit of cost and no prices, expected prices.list in cordon.yaml");
+  priced.prices = {"USD", {{}}};
+  const auto made = desk.keys.issue(command, priced, kNow, random);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(parse_key_event(to_body(made->event)).value(), KeyEvent(made->event));
+  desk.take(made->event);
+  const std::string other = *desk.rotate(made->event.key.id, 1h);
+  EXPECT_EQ(desk.keys.find(Desk::id_of(other))->limits, command.limits);
+  for (const auto& key : desk.keys.to_obey(kNow)) EXPECT_EQ(key.limits, command.limits);
+}
+
 TEST(Keys, RefuseEntriesThatAreNotWhole) {
   Desk desk;
   (void)desk.issue("acme");

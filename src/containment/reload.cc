@@ -42,6 +42,7 @@ ReloadDiff diff_reload(const model::Generation& before, const model::Generation&
   compare("tenant", before.tenants, after.tenants, diff.changed);
   compare("flag", before.flags, after.flags, diff.changed);
   if (!(before.limits == after.limits)) diff.changed.emplace_back("limits are others");
+  if (!(before.prices == after.prices)) diff.changed.emplace_back("prices are others");
   for (const model::Route& route : after.routes) {
     const model::Route* const old = named(before.routes, route.name);
     if (old != nullptr) internal::compare(*old, route, diff.weaker);

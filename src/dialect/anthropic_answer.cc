@@ -19,13 +19,18 @@ Status unreadable(std::string_view what) {
 /// What was read from a prompt cache or written to it is a part of what went in.
 Usage read_usage(const JsonValue& usage) {
   Usage read;
-  for (const std::string_view key :
-       {"input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"}) {
-    const auto count = usage.find(key).integer();
-    if (count && *count >= 0) read.in = read.in.value_or(0) + static_cast<std::uint64_t>(*count);
+  const auto count = [&usage](std::string_view key) -> std::optional<std::uint64_t> {
+    const auto value = usage.find(key).integer();
+    if (!value || *value < 0) return std::nullopt;
+    return static_cast<std::uint64_t>(*value);
+  };
+  read.in = count("input_tokens");
+  read.cached = count("cache_read_input_tokens");
+  read.cache_write = count("cache_creation_input_tokens");
+  for (const auto& part : {read.cached, read.cache_write}) {
+    if (part) read.in = read.in.value_or(0) + *part;
   }
-  const auto out = usage.find("output_tokens").integer();
-  if (out && *out >= 0) read.out = static_cast<std::uint64_t>(*out);
+  read.out = count("output_tokens");
   return read;
 }
 
@@ -126,6 +131,7 @@ Status MessageEvent::read(std::string_view name, std::string_view data,
     const JsonValue message = root().find("message");
     if (!message.is_object() || message.find("content").size() != 0) return unreadable("message");
     usage_ = read_usage(message.find("usage"));
+    usage_.unfinished = true;
   } else if (type == "message_delta") {
     kind_ = EventKind::part;
     usage_ = read_usage(root().find("usage"));

@@ -107,7 +107,12 @@ Usage read_usage(const JsonValue& usage) {
   const auto count = [](std::optional<std::int64_t> value) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(value.value_or(0), 0));
   };
-  return {count(in), count(out)};
+  Usage read;
+  read.in = count(in);
+  read.out = count(out);
+  const auto cached = usage.find("prompt_tokens_details").find("cached_tokens").integer();
+  if (cached && *cached >= 0) read.cached = static_cast<std::uint64_t>(*cached);
+  return read;
 }
 
 /// The part that the texts of a slot's kind stand in, around the text itself.

@@ -50,6 +50,8 @@ Usage read_usage(const JsonValue& usage) {
   const auto out = usage.find("output_tokens").integer();
   if (in && *in >= 0) read.in = static_cast<std::uint64_t>(*in);
   if (out && *out >= 0) read.out = static_cast<std::uint64_t>(*out);
+  const auto cached = usage.find("input_tokens_details").find("cached_tokens").integer();
+  if (cached && *cached >= 0) read.cached = static_cast<std::uint64_t>(*cached);
   return read;
 }
 

@@ -46,7 +46,12 @@ codec::Splice TextValue::replaced_by(std::string_view text) const {
 
 void Usage::take(const Usage& later) noexcept {
   if (later.in) in = later.in;
-  if (later.out) out = later.out;
+  if (later.out) {
+    out = later.out;
+    unfinished = later.unfinished;
+  }
+  if (later.cached) cached = later.cached;
+  if (later.cache_write) cache_write = later.cache_write;
 }
 
 }  // namespace cordon::dialect

@@ -94,8 +94,12 @@ struct SlotText : TextValue {
 
 /// Tokens as the provider counted them, as far as it has said.
 struct Usage {
-  std::optional<std::uint64_t> in;
-  std::optional<std::uint64_t> out;
+  std::optional<std::uint64_t> in = {};
+  std::optional<std::uint64_t> out = {};
+  /// Of `in`: read from a prompt cache, and written to one.
+  std::optional<std::uint64_t> cached = {};
+  std::optional<std::uint64_t> cache_write = {};
+  bool unfinished = false;  ///< said before the answer was: `out` is no total
 
   [[nodiscard]] bool is_known() const noexcept { return in || out; }
   /// What is said later replaces what was said before.

@@ -71,7 +71,7 @@ Exchange::Exchange(Worker& worker, net::ServerExchange& client, const dialect::P
 }
 
 Exchange::~Exchange() {
-  settle_quota();
+  if (!finishing_) settle_usage();
   --worker_.running;
   worker_.counters.running.set(worker_.running);
   if (killed_) {
@@ -240,6 +240,7 @@ bool Exchange::rule_on_route(std::optional<Problem>& problem) {
   head.generation = obeyed_->effective().generation().number;
   head.tenant = caller_.tenant->name;
   head.key = place.key;
+  if (caller_.limited != nullptr) head.key = label_of(caller_.limited->sha256);
   head.route = ruling_.route->name;
   head.use_case = use_case_;
   head.flags = flags_;
@@ -440,7 +441,7 @@ std::optional<std::uint64_t> Exchange::append_end(End end, int status) {
     end_.head.provider = place.provider;
     end_.head.model = place.model;
   }
-  settle_quota();
+  settle_usage();
   worker_.counters.ended[static_cast<std::size_t>(end)].add();
   worker_.counters.on_answer[static_cast<std::size_t>(end_.action)].add();
   worker_.counters.answer_bytes.add(end_.received_bytes);

@@ -1,6 +1,7 @@
-// The part of an exchange that keeps to its tenant's limits: what is taken before it begins, what
-// it used in the end, and what its answer says of what is left.
+// The part of an exchange that keeps to the limits of its tenant and of its key: what is taken
+// before it begins, what it used in the end, and what its answer says of what is left.
 #include "gateway/internal/exchange.h"
+#include "gateway/internal/metering.h"
 
 #include <fmt/format.h>
 
@@ -10,27 +11,8 @@
 namespace cordon::gateway {
 namespace {
 
-using dialect::Surface;
-using model::End;
-
 /// Of an answer whose request does not say how long it may be.
 constexpr std::uint64_t kAnswerTokensAssumed = 1'000;
-/// What models read as a token, as a rule of thumb.
-constexpr std::uint64_t kBytesPerToken = 4;
-
-std::uint64_t tokens_of(std::uint64_t bytes) noexcept {
-  return (bytes + kBytesPerToken - 1) / kBytesPerToken;
-}
-
-bool is_generated(Surface surface) noexcept {
-  return surface == Surface::chat || surface == Surface::messages ||
-         surface == Surface::completions || surface == Surface::responses;
-}
-
-/// Whether it costs tokens at all.
-bool is_metered(Surface surface) noexcept {
-  return is_generated(surface) || surface == Surface::embeddings;
-}
 
 /// The names of one dialect, limit by limit: how much there is, how much is left, when it is full.
 constexpr std::array<std::array<std::string_view, 6>, model::kDialectCount> kLimitHeaders = {
@@ -40,107 +22,143 @@ constexpr std::array<std::array<std::string_view, 6>, model::kDialectCount> kLim
       "anthropic-ratelimit-requests-reset", "anthropic-ratelimit-tokens-limit",
       "anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"}}};
 
+Quota* find_in(const Quotas::ByName& list, std::string_view name) noexcept {
+  const auto found = list.find(name);
+  return found == list.end() ? nullptr : found->second.get();
+}
+
+bool has_any(const Quota* quota, std::initializer_list<Limit> limits) noexcept {
+  return quota != nullptr && std::any_of(limits.begin(), limits.end(),
+                                         [quota](Limit limit) { return quota->limit(limit) > 0; });
+}
+
+std::string money_or_count(Limit limit, std::uint64_t amount) {
+  const bool money = limit == Limit::cost_per_minute || limit == Limit::cost_per_day;
+  return money ? model::format_nano(amount) : std::to_string(amount);
+}
+
 }  // namespace
 
 void Exchange::find_quota() {
-  quota_ = nullptr;
-  if (!caller_.tenant->limits.any()) return;
-  const QuotaByTenant& quotas = obeyed_->live->quotas;
-  const auto found = quotas.find(caller_.tenant->name);
-  if (found != quotas.end()) quota_ = found->second.get();
+  quotas_ = {};
+  const Quotas& known = obeyed_->live->quotas;
+  if (caller_.tenant->limits.any()) {
+    quotas_[0] = find_in(known.tenants, caller_.tenant->name);
+  }
+  if (caller_.key != nullptr && caller_.key->limits.any()) {
+    quotas_[1] = find_in(known.keys, caller_.key->id);
+  } else if (caller_.limited != nullptr) {
+    quotas_[1] = find_in(known.keys, label_of(caller_.limited->sha256));
+  }
 }
 
-/// Takes a request and the tokens that it may come to, both or none. False, with a fault and the
-/// time to wait, if one of them is not there.
+bool Exchange::has_quota() const noexcept {
+  return quotas_[0] != nullptr || quotas_[1] != nullptr;
+}
+
+Moment Exchange::moment() const noexcept {
+  return {worker_.clock.mono(), worker_.clock.wall()};
+}
+
+/// Takes a request and the tokens that it may come to of every limit, or nothing at all. False,
+/// with a fault and the time to wait, if one of them refuses.
 bool Exchange::take_quota() {
-  if (quota_ == nullptr) return true;
-  const MonoTime now = worker_.clock.mono();
-  const model::TenantLimits& limits = quota_->limits;
-  if (limits.requests_per_minute > 0) {
-    const auto wait = quota_->requests.take(1, limits.requests_per_minute, now);
-    if (wait.count() > 0) {
-      quota_->requests_refused.fetch_add(1, std::memory_order_relaxed);
-      refuse_by_limit("requests", limits.requests_per_minute, wait);
-      return false;
-    }
-  }
-  if (limits.tokens_per_minute > 0 && is_metered(protocol_.surface())) {
-    std::uint64_t wanted = tokens_of(plan_.body.size());
+  if (!has_quota()) return true;
+  const Moment now = moment();
+  std::uint64_t wanted = 0;
+  if (is_metered(protocol_.surface())) {
+    wanted = tokens_of(plan_.body.size());
     if (is_generated(protocol_.surface())) {
       const std::uint64_t asked = worker_.scratch.of(protocol_).request->answer_tokens_asked();
-      wanted += asked > 0 ? asked : kAnswerTokensAssumed;
+      wanted += asked > 0 ? std::min(asked, model::kNanoMax) : kAnswerTokensAssumed;
     }
-    wanted = std::min(wanted, limits.tokens_per_minute);
-    const auto wait = quota_->tokens.take(wanted, limits.tokens_per_minute, now);
-    if (wait.count() > 0) {
-      if (limits.requests_per_minute > 0) {
-        quota_->requests.give_back(1, limits.requests_per_minute);
-      }
-      quota_->tokens_refused.fetch_add(1, std::memory_order_relaxed);
-      refuse_by_limit("tokens", limits.tokens_per_minute, wait);
-      return false;
-    }
-    tokens_reserved_ = wanted;
   }
+  for (std::size_t i = 0; i < quotas_.size(); ++i) {
+    if (quotas_[i] == nullptr) continue;
+    const auto refused = quotas_[i]->take(wanted, now);
+    if (!refused) continue;
+    if (i > 0 && quotas_[0] != nullptr) quotas_[0]->untake(wanted, now);
+    refuse_by_limit(*quotas_[i], *refused);
+    return false;
+  }
+  taken_ = true;
+  tokens_reserved_ = wanted;
+  taken_on_ = day_of(now.wall);
   return true;
 }
 
-void Exchange::refuse_by_limit(std::string_view what, std::uint64_t per_minute,
-                               std::chrono::nanoseconds wait) {
+void Exchange::refuse_by_limit(const Quota& quota, const Quota::Refused& refused) {
   const auto seconds =
-      std::max<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(wait).count(), 1);
+      std::max<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(refused.wait).count(), 1);
   retry_after_ = std::to_string(seconds);
-  set_fault({fmt::format("The limit of tenant '{}' is {} {} per minute. Try again in {} s.",
-                         caller_.tenant->name, per_minute, what, seconds),
+  std::string what(to_string(refused.limit));
+  std::replace(what.begin(), what.end(), '_', ' ');
+  const auto& currency = obeyed_->effective().generation().prices.currency;
+  const bool money = what.starts_with("cost");
+  if (money) what.replace(0, 4, currency);
+  set_fault({fmt::format("The limit of {} is {} {} ({}). Try again in {} s.", quota.name(),
+                         money_or_count(refused.limit, refused.of), what, to_string(refused.limit),
+                         seconds),
              {},
              "rate_limit_exceeded"});
 }
 
-/// Puts the tokens that the exchange used in the place of those that it reserved. Where a provider
-/// was asked and does not say how many, they are estimated, and the end record says so.
+/// Puts what the exchange used in the place of what it reserved.
 void Exchange::settle_quota() {
-  if (quota_ == nullptr || tokens_reserved_ == 0) return;
-  const bool failed = end_.end == End::upstream_error && end_.received_bytes == 0;
-  const bool asked = end_.attempts > 0 && !failed;
-  if (asked && end_.usage == model::UsageSource::unknown) {
-    end_.usage = model::UsageSource::estimated;
-    end_.tokens_in = tokens_of(request_bytes_);
-    end_.tokens_out = tokens_of(end_.received_bytes);
-  }
-  std::uint64_t used = end_.tokens_in + end_.tokens_out;
+  if (!std::exchange(taken_, false)) return;
+  Spent spent{end_.tokens_in + end_.tokens_out, end_.cost.nano};
+  if (!is_metered(protocol_.surface())) spent = {};
   for (const model::AttemptRecord& attempt : end_.tried) {
-    // What the last one used before it broke may stand in the entry itself, too.
-    const bool told = &attempt == &end_.tried.back() && attempt.tokens_in == end_.tokens_in &&
-                      attempt.tokens_out == end_.tokens_out;
-    if (!told) used += attempt.tokens_in + attempt.tokens_out;
+    if (!end_.tells(attempt)) spent.tokens += attempt.tokens_in + attempt.tokens_out;
   }
-  const std::uint64_t reserved = std::exchange(tokens_reserved_, 0);
-  const std::uint64_t per_minute = quota_->limits.tokens_per_minute;
-  if (used > reserved) {
-    quota_->tokens.charge(used - reserved, per_minute, worker_.clock.mono());
-  } else {
-    quota_->tokens.give_back(reserved - used, per_minute);
+  const Moment now = moment();
+  for (Quota* const quota : quotas_) {
+    if (quota != nullptr) quota->settle(tokens_reserved_, taken_on_, spent, now);
   }
 }
 
+/// Of all limits of a kind, what is said is the one of which least is left.
 void Exchange::add_limit_headers() {
-  if (quota_ == nullptr) return;
-  const MonoTime now = worker_.clock.mono();
+  if (!has_quota()) return;
+  const Moment now = moment();
   const auto& names = kLimitHeaders[static_cast<std::size_t>(protocol_.dialect())];
   limit_texts_ = std::make_unique<std::array<std::string, 6>>();
   std::array<std::string, 6>& texts = *limit_texts_;
-  const auto add = [&](std::size_t at, std::uint64_t per_minute, const Bucket& bucket) {
-    if (per_minute == 0) return;
-    const BucketStanding standing = bucket.standing(per_minute, now);
-    texts[at] = std::to_string(per_minute);
-    texts[at + 1] = std::to_string(standing.remaining);
+  const auto add = [&](std::size_t at, Limit per_minute, Limit per_day) {
+    std::optional<LimitStanding> least;
+    std::uint64_t limit = 0;
+    for (Quota* const quota : quotas_) {
+      for (const Limit each : {per_minute, per_day}) {
+        if (quota == nullptr || quota->limit(each) == 0) continue;
+        const LimitStanding standing = quota->standing(each, now);
+        const bool same = least && standing.remaining == least->remaining;
+        if (least && (standing.remaining > least->remaining ||
+                      (same && standing.until_full <= least->until_full))) {
+          continue;
+        }
+        least = standing;
+        limit = quota->limit(each);
+      }
+    }
+    if (!least) return;
+    texts[at] = std::to_string(limit);
+    texts[at + 1] = std::to_string(least->remaining);
     texts[at + 2] = protocol_.dialect() == model::Dialect::anthropic
-                        ? format_second(worker_.clock.wall() + standing.until_full)
-                        : format_reset(standing.until_full);
+                        ? format_second(now.wall + least->until_full)
+                        : format_reset(least->until_full);
     for (std::size_t i = at; i < at + 3; ++i) headers_.push_back({names[i], texts[i]});
   };
-  add(0, quota_->limits.requests_per_minute, quota_->requests);
-  add(3, quota_->limits.tokens_per_minute, quota_->tokens);
+  add(0, Limit::requests_per_minute, Limit::requests_per_day);
+  add(3, Limit::tokens_per_minute, Limit::tokens_per_day);
+}
+
+/// Whether what it uses must be known, be it estimated.
+bool Exchange::counts_tokens() const noexcept {
+  if (!taken_ || !is_metered(protocol_.surface())) return false;
+  return std::any_of(quotas_.begin(), quotas_.end(), [](const Quota* quota) {
+    return has_any(quota, {Limit::tokens_per_minute, Limit::tokens_per_day, Limit::cost_per_minute,
+                           Limit::cost_per_day});
+  });
 }
 
 }  // namespace cordon::gateway

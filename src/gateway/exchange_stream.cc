@@ -215,11 +215,4 @@ void Exchange::take_stream_result(StreamInspector& inspector) {
   take_usage(inspector.usage());
 }
 
-void Exchange::take_usage(const dialect::Usage& usage) {
-  if (!usage.is_known()) return;
-  end_.usage = model::UsageSource::provider;
-  end_.tokens_in = usage.in.value_or(0);
-  end_.tokens_out = usage.out.value_or(0);
-}
-
 }  // namespace cordon::gateway

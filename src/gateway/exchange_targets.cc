@@ -153,6 +153,7 @@ const model::Target* Exchange::open_attempt(Order& order) {
     const Pass pass = health.ask(now);
     if (pass != Pass::refused) {
       trial_ = {&target, &health, pass};
+      prices_ = &order.ways[order.at]->prices;
       ++order.asked;
       return &target;
     }
@@ -260,6 +261,7 @@ void Exchange::list_attempt(Attempt how) {
   if (how == Attempt::answered) return;
   record.tokens_in = trial_.used.in.value_or(0);
   record.tokens_out = trial_.used.out.value_or(0);
+  price_attempt(record);
 }
 
 /// A stream has begun to arrive at its client: a probe need not wait for its end.

@@ -47,8 +47,8 @@ struct Live {
   std::map<std::string, ProviderAccess, std::less<>> access;
   /// Of every target and fallback that a route names; see share_health().
   HealthByTarget health;
-  /// Of every tenant that has limits; see quotas_of().
-  QuotaByTenant quotas;
+  /// Of every tenant and key that has limits; see quotas_of().
+  Quotas quotas;
 };
 
 /// Gives `live` the health of its targets: what they have in `before` (null at the first), unless

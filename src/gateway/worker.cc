@@ -135,6 +135,8 @@ std::vector<Obeyed::Way> ways_to(const std::vector<model::Target>& targets, cons
     Obeyed::Way& way = ways.emplace_back();
     const auto pool = obeyed.pools.find(target.provider);
     if (pool != obeyed.pools.end()) way.pool = pool->second;
+    way.prices =
+        model::prices_for(live.effective->generation().prices, target.provider, target.model);
     way.health = live.health.find(std::pair(target.provider, target.model))->second;
   }
   return ways;
@@ -277,7 +279,7 @@ net::Task<void> Worker::serve_probe(net::ServerExchange& exchange) {
     std::string body = metrics->write();
     if (obeyed) {
       write_health(body, obeyed->live->health, loop.now());
-      write_quotas(body, obeyed->live->quotas, clock.mono());
+      write_quotas(body, obeyed->live->quotas, {clock.mono(), clock.wall()});
     }
     (void)co_await exchange.respond(200, kText, body);
     co_return;

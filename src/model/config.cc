@@ -4,6 +4,7 @@
 #include "model/internal/config_signals.h"
 #include "model/internal/read_comms.h"
 #include "model/internal/read_resilience.h"
+#include "model/internal/read_usage.h"
 #include "model/internal/yaml_fields.h"
 
 #include <arpa/inet.h>
@@ -268,17 +269,17 @@ Result<std::string> as_key_hash(const YamlNode& node) {
       node.error("found something else, expected the SHA-256 of a key: 64 lower-case hex digits"));
 }
 
-Status read_tenant_limits(const YamlNode& tenant, TenantLimits& limits) {
-  const YamlNode* const node = tenant.find("limits");
-  if (node == nullptr) return {};
-  static constexpr std::array<std::string_view, 2> kKeys = {"requests_per_minute",
-                                                            "tokens_per_minute"};
-  CORDON_CHECK(node->check_keys(kKeys));
-  CORDON_CHECK(read_count(*node, "requests_per_minute", 1,
-                          static_cast<std::int64_t>(kRequestsPerMinuteMax),
-                          limits.requests_per_minute));
-  return read_count(*node, "tokens_per_minute", 1, static_cast<std::int64_t>(kTokensPerMinuteMax),
-                    limits.tokens_per_minute);
+/// A hash alone, or `{sha256, limits}`. Answers with the hash.
+Result<std::string> read_key_hash(const YamlNode& item, const Prices& prices, Tenant& tenant) {
+  if (!item.is_mapping()) return as_key_hash(item);
+  static constexpr std::array<std::string_view, 2> kKeys = {"sha256", "limits"};
+  CORDON_CHECK(item.check_keys(kKeys));
+  CORDON_TRY(const YamlNode* node, item.require("sha256"));
+  CORDON_TRY(std::string hash, as_key_hash(*node));
+  UsageLimits limits;
+  CORDON_CHECK(read_usage_limits(item, prices, limits));
+  if (limits.any()) tenant.key_limits.push_back({hash, limits});
+  return hash;
 }
 
 Status read_tenants(const YamlNode& root, Config& config) {
@@ -294,7 +295,7 @@ Status read_tenants(const YamlNode& root, Config& config) {
     Tenant tenant;
     CORDON_TRY(tenant.name, names.take(node));
     CORDON_CHECK(each(node, "key_sha256", 100, [&](const YamlNode& item) -> Status {
-      CORDON_TRY(std::string hash, as_key_hash(item));
+      CORDON_TRY(std::string hash, read_key_hash(item, config.prices, tenant));
       if (!keys_seen.insert(hash).second) {
         return tl::make_unexpected(
             item.error("found a key hash a second time, expected each key to name one tenant"));
@@ -308,7 +309,7 @@ Status read_tenants(const YamlNode& root, Config& config) {
       tenant.routes.emplace_back(routes[index]);
       return {};
     }));
-    CORDON_CHECK(read_tenant_limits(node, tenant.limits));
+    CORDON_CHECK(read_usage_limits(node, config.prices, tenant.limits));
     config.tenants.push_back(std::move(tenant));
     return {};
   });
@@ -375,13 +376,13 @@ Status read_auto_containment(const YamlNode& root, Config& config) {
 }
 
 Status read_root(const YamlNode& root, Config& config) {
-  static constexpr std::array<std::string_view, 21> kKeys = {
+  static constexpr std::array<std::string_view, 22> kKeys = {
       "node",       "data_dir",    "listen",           "tls",
       "threads",    "journal",     "providers",        "routes",
       "tenants",    "flags",       "rulepacks",        "limits",
       "detectors",  "severity",    "ingest",           "rota",
       "escalation", "containment", "auto_containment", "connectors",
-      "updates"};
+      "updates",    "prices"};
   CORDON_CHECK(root.check_keys(kKeys));
   if (const YamlNode* node = root.find("node")) {
     CORDON_TRY(config.node, as_name(*node));
@@ -394,6 +395,7 @@ Status read_root(const YamlNode& root, Config& config) {
   CORDON_CHECK(read_limits(root, config.limits));
   CORDON_CHECK(read_rulepacks(root, config.rulepacks));
   CORDON_CHECK(read_providers(root, config));
+  CORDON_CHECK(read_prices(root, config));
   CORDON_CHECK(read_routes(root, config));
   CORDON_CHECK(read_tenants(root, config));
   CORDON_CHECK(read_flags(root, config));

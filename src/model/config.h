@@ -98,6 +98,7 @@ struct Config {
   std::uint32_t threads = 0;  ///< gateway I/O threads; 0 means one per core
   JournalConfig journal;
   std::vector<ProviderConfig> providers;
+  Prices prices;
   std::vector<RouteConfig> routes;
   std::vector<Tenant> tenants;
   std::vector<Flag> flags;

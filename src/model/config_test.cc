@@ -141,7 +141,7 @@ constexpr BadConfig kBad[] = {
      "cordon.yaml:1:1: unknown key 'nod', expected one of node, data_dir, listen, tls, threads, "
      "journal, providers, routes, tenants, flags, rulepacks, limits, detectors, severity, "
      "ingest, rota, escalation, containment, auto_containment, connectors, "
-     "updates (nearest: node)"},
+     "updates, prices (nearest: node)"},
     {"node: a\nnode: b\n",
      "cordon.yaml:2:1: found the key 'node' a second time, expected it once (the first value is "
      "on line 1)"},
@@ -208,7 +208,8 @@ constexpr BadConfig kBad[] = {
      "cordon.yaml:1:63: found '0', expected a whole number from 1 to 10000000"},
     {"tenants: [{name: t, routes: [], limits: {tokens_per_minut: 5}}]\n",
      "cordon.yaml:1:42: unknown key 'tokens_per_minut', expected one of requests_per_minute, "
-     "tokens_per_minute (nearest: tokens_per_minute)"},
+     "tokens_per_minute, cost_per_minute, requests_per_day, tokens_per_day, cost_per_day (nearest: "
+     "tokens_per_minute)"},
     {"flags: [{name: f, enabled: yes}]\n", "cordon.yaml:1:28: found 'yes', expected true or false"},
     {"detectors: [{name: d, kind: canary}]\n", "cordon.yaml:1:13: missing key 'tokens'"},
     {"detectors: [{name: d, kind: canary, tokens: []}]\n",

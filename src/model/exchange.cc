@@ -134,9 +134,27 @@ void append_tried(std::string& out, const std::vector<AttemptRecord>& tried) {
       append_count(out, R"(,"out":)", attempt.tokens_out);
       out += '}';
     }
+    if (attempt.cost_nano != 0) append_count(out, R"(,"cost_nano":)", attempt.cost_nano);
     out += '}';
   }
   out += ']';
+}
+
+void append_cost(std::string& out, const Cost& cost) {
+  if (cost.known == Cost::Known::none) return;
+  out += R"(,"cost":{)";
+  if (cost.known == Cost::Known::unpriced) {
+    out += R"("unpriced":true})";
+    return;
+  }
+  append_count(out, R"("nano":)", cost.nano);
+  append_text(out, R"(,"currency":)", cost.currency);
+  if (cost.price_from != WallTime{}) {
+    append_text(out, R"(,"price_from":)", format_rfc3339(cost.price_from));
+  }
+  if (cost.known == Cost::Known::partly) out += R"(,"unpriced":true)";
+  if (cost.estimated) out += R"(,"estimated":true)";
+  out += '}';
 }
 
 /// Reads keys of one object and remembers the first that was not as the format says.
@@ -286,6 +304,7 @@ AttemptRecord read_attempt(Fields& parent, codec::JsonValue value) {
     attempt.tokens_out = usage.count("out");
     fields.inherit(usage);
   }
+  attempt.cost_nano = fields.count_or_zero("cost_nano");
   parent.inherit(fields);
   return attempt;
 }
@@ -295,6 +314,23 @@ void read_tried(Fields& fields, std::vector<AttemptRecord>& tried) {
   for (auto item = fields.list("tried").first(); item; item = item.next()) {
     tried.push_back(read_attempt(fields, item));
   }
+}
+
+void read_cost(Fields& fields, Cost& cost) {
+  if (!fields.has("cost")) return;
+  Fields part = fields.object("cost");
+  const bool priced = part.has("nano");
+  if (priced) {
+    cost.nano = part.count("nano");
+    cost.currency = part.text("currency");
+    if (part.has("price_from")) part.word("price_from", cost.price_from, parse_rfc3339);
+  }
+  const bool unpriced = part.boolean_or_false("unpriced");
+  cost.estimated = part.boolean_or_false("estimated");
+  cost.known = !priced    ? Cost::Known::unpriced
+               : unpriced ? Cost::Known::partly
+                          : Cost::Known::whole;
+  fields.inherit(part);
 }
 
 Result<UsageSource> parse_usage_source(std::string_view text) {
@@ -334,8 +370,11 @@ EndRecord read_response_end(Fields& fields) {
   Fields usage = fields.object("usage");
   record.tokens_in = usage.count("in");
   record.tokens_out = usage.count("out");
+  record.tokens_cached = usage.count_or_zero("cached");
+  record.tokens_cache_write = usage.count_or_zero("cache_write");
   usage.word("source", record.usage, parse_usage_source);
   fields.inherit(usage);
+  read_cost(fields, record.cost);
   Fields spent = fields.object("us");
   record.first_byte_us = spent.count("first_byte");
   record.total_us = spent.count("total");
@@ -409,8 +448,14 @@ std::string append_entry(const EntryWriter& writer, const EndRecord& record, std
   append_count(out, R"(,"released":)", record.released_bytes);
   append_count(out, R"(,"usage":{"in":)", record.tokens_in);
   append_count(out, R"(,"out":)", record.tokens_out);
+  if (record.tokens_cached != 0) append_count(out, R"(,"cached":)", record.tokens_cached);
+  if (record.tokens_cache_write != 0) {
+    append_count(out, R"(,"cache_write":)", record.tokens_cache_write);
+  }
   append_text(out, R"(,"source":)", kUsageSources[static_cast<std::size_t>(record.usage)]);
-  append_count(out, R"(},"us":{"first_byte":)", record.first_byte_us);
+  out += '}';
+  append_cost(out, record.cost);
+  append_count(out, R"(,"us":{"first_byte":)", record.first_byte_us);
   append_count(out, R"(,"total":)", record.total_us);
   append_count(out, R"(},"attempts":)", record.attempts);
   append_tried(out, record.tried);

@@ -101,6 +101,22 @@ struct DecisionRecord {
 
 enum class UsageSource : std::uint8_t { unknown, provider, estimated };
 
+/// What an exchange cost, all its attempts that a provider billed together.
+struct Cost {
+  enum class Known : std::uint8_t {
+    none,  ///< the node has no prices, or nothing was billed
+    whole,
+    partly,    ///< for some of what was billed no price was in force
+    unpriced,  ///< for none of it
+  };
+  Known known = Known::none;
+  std::uint64_t nano = 0;  ///< nano-units of the currency
+  std::string currency = {};
+  /// From when on the price of the target that answered is in force; 1970: always.
+  WallTime price_from{};
+  bool estimated = false;  ///< because its usage is
+};
+
 /// How one attempt at a target ended; `open`: it was not asked, because its breaker was open.
 enum class AttemptEnd : std::uint8_t {
   answered,
@@ -126,6 +142,7 @@ struct AttemptRecord {
   /// say. Never part of the exchange's own usage.
   std::uint64_t tokens_in = 0;
   std::uint64_t tokens_out = 0;
+  std::uint64_t cost_nano = 0;  ///< of that, by the price of its target
 };
 /// More are counted, and not listed.
 inline constexpr std::size_t kAttemptsListedMax = 32;
@@ -145,7 +162,10 @@ struct EndRecord {
   std::uint64_t released_bytes = 0;
   std::uint64_t tokens_in = 0;
   std::uint64_t tokens_out = 0;
+  std::uint64_t tokens_cached = 0;       ///< of tokens_in, read from a prompt cache
+  std::uint64_t tokens_cache_write = 0;  ///< of tokens_in, written to one
   UsageSource usage = UsageSource::unknown;
+  Cost cost = {};
   std::uint64_t first_byte_us = 0;
   std::uint64_t total_us = 0;
   std::uint32_t attempts = 0;  ///< requests sent to providers
@@ -155,6 +175,12 @@ struct EndRecord {
   /// The id of an earlier end record of this exchange whose `end` did not come true: the answer
   /// was torn after it had been written. Such an entry has no hits and counts no exchange.
   std::string amends = {};
+  /// Whether the usage of an attempt of `tried` is the exchange's own: what the last one used
+  /// before it broke may stand in the entry itself, too.
+  [[nodiscard]] bool tells(const AttemptRecord& attempt) const noexcept {
+    return &attempt == &tried.back() && attempt.tokens_in == tokens_in &&
+           attempt.tokens_out == tokens_out;
+  }
 };
 
 /// Append a whole entry to `out` and answer with its id. Hot path: no JSON tree is built.

@@ -106,17 +106,32 @@ Json to_json(const MeasureInForce& measure) {
 
 Json to_json(const Tenant& tenant) {
   Json json{{"name", tenant.name}, {"key_sha256", tenant.key_sha256}, {"routes", tenant.routes}};
-  const TenantLimits& limits = tenant.limits;
-  if (!limits.any()) return json;
-  Json& written = json["limits"] = Json::object();
-  if (limits.requests_per_minute > 0) written["requests_per_minute"] = limits.requests_per_minute;
-  if (limits.tokens_per_minute > 0) written["tokens_per_minute"] = limits.tokens_per_minute;
+  if (tenant.limits.any()) json["limits"] = write_usage_limits(tenant.limits);
+  if (!tenant.key_limits.empty()) {
+    json["key_limits"] = list_of(tenant.key_limits, [](const KeyLimits& each) {
+      return Json{{"sha256", each.sha256}, {"limits", write_usage_limits(each.limits)}};
+    });
+  }
   return json;
+}
+
+Json prices_json(const Prices& prices) {
+  return Json{{"currency", prices.currency},
+              {"list", list_of(prices.list, [](const Price& price) {
+                 return Json{{"provider", price.provider},
+                             {"model", price.model},
+                             {"effective_from", format_rfc3339(price.effective_from)},
+                             {"input", price.input},
+                             {"cached_input", price.cached_input},
+                             {"cache_write", price.cache_write},
+                             {"output", price.output}};
+               })}};
 }
 
 Json to_json(const IssuedKey& key) {
   Json json{{"id", key.id}, {"tenant", key.tenant}, {"sha256", key.sha256}, {"routes", key.routes}};
   if (key.expires_at) json["expires_at"] = format_rfc3339(*key.expires_at);
+  if (key.limits.any()) json["limits"] = write_usage_limits(key.limits);
   return json;
 }
 
@@ -282,20 +297,40 @@ Result<Route> read_route(const Json& value) {
   return route;
 }
 
-Result<TenantLimits> read_tenant_limits(const Json& value) {
-  ObjectReader reader(value, "limits of a tenant");
-  bool fits = true;
-  TenantLimits limits;
-  limits.requests_per_minute =
-      bounded<std::uint64_t>(reader.integer_or("requests_per_minute", 0), fits);
-  limits.tokens_per_minute =
-      bounded<std::uint64_t>(reader.integer_or("tokens_per_minute", 0), fits);
+Result<KeyLimits> read_key_limits(const Json& value) {
+  ObjectReader reader(value, "key_limits");
+  KeyLimits key{reader.text("sha256"), {}};
+  const Json& limits = reader.any("limits");
   CORDON_CHECK(reader.finish());
-  if (!fits || limits.requests_per_minute > kRequestsPerMinuteMax ||
-      limits.tokens_per_minute > kTokensPerMinuteMax) {
-    return fail(Errc::invalid, "limits of a tenant: a number is out of range");
+  CORDON_TRY(key.limits, read_usage_limits(limits));
+  return key;
+}
+
+Result<Price> read_price(const Json& value) {
+  ObjectReader reader(value, "price");
+  Price price{reader.text("provider"), reader.text("model")};
+  const std::string from = reader.text("effective_from");
+  bool fits = true;
+  for (auto [key, amount] :
+       {std::pair("input", &price.input), std::pair("cached_input", &price.cached_input),
+        std::pair("cache_write", &price.cache_write), std::pair("output", &price.output)}) {
+    *amount = bounded<std::uint64_t>(reader.integer(key), fits);
+    fits = fits && *amount <= kPriceMax;
   }
-  return limits;
+  CORDON_CHECK(reader.finish());
+  if (!fits) return fail(Errc::invalid, "price: a number is out of range");
+  CORDON_TRY(price.effective_from, parse_rfc3339(from));
+  return price;
+}
+
+Result<Prices> read_prices(const Json& value) {
+  ObjectReader reader(value, "prices");
+  Prices prices;
+  prices.currency = reader.text("currency");
+  const Json& list = reader.any("list");
+  CORDON_CHECK(reader.finish());
+  CORDON_TRY(prices.list, read_list<Price>(list, "prices", read_price));
+  return prices;
 }
 
 Result<Tenant> read_tenant(const Json& value) {
@@ -305,9 +340,13 @@ Result<Tenant> read_tenant(const Json& value) {
   const Json& keys = reader.any("key_sha256");
   const Json& routes = reader.any("routes");
   const Json& limits = reader.any("limits");
+  const Json& key_limits = reader.any("key_limits");
   CORDON_CHECK(reader.finish());
   if (!limits.is_null()) {
-    CORDON_TRY(tenant.limits, read_tenant_limits(limits));
+    CORDON_TRY(tenant.limits, read_usage_limits(limits));
+  }
+  if (!key_limits.is_null()) {
+    CORDON_TRY(tenant.key_limits, read_list<KeyLimits>(key_limits, "key_limits", read_key_limits));
   }
   CORDON_TRY(tenant.key_sha256, read_list<std::string>(keys, "key_sha256", read_text));
   CORDON_TRY(tenant.routes, read_list<std::string>(routes, "routes", read_text));
@@ -322,7 +361,11 @@ Result<IssuedKey> read_key(const Json& value) {
   key.sha256 = reader.text("sha256");
   const Json& routes = reader.any("routes");
   const auto expires_at = reader.optional_text("expires_at");
+  const Json& limits = reader.any("limits");
   CORDON_CHECK(reader.finish());
+  if (!limits.is_null()) {
+    CORDON_TRY(key.limits, read_usage_limits(limits));
+  }
   CORDON_TRY(key.routes, read_list<std::string>(routes, "routes", read_text));
   if (expires_at) {
     CORDON_TRY(key.expires_at, parse_rfc3339(*expires_at));
@@ -385,6 +428,7 @@ Result<Generation> read_generation(const Json& value) {
   const Json& measures = reader.any("measures");
   const Json& limits = reader.any("limits");
   const Json& keys = reader.any("keys");
+  const Json& prices = reader.any("prices");
   CORDON_CHECK(reader.finish());
   if (version != 1) return fail(Errc::invalid, fmt::format("generation: v is {}, not 1", version));
   if (number < 0) return fail(Errc::invalid, "generation: number is negative");
@@ -396,6 +440,9 @@ Result<Generation> read_generation(const Json& value) {
   CORDON_TRY(generation.flags, read_list<Flag>(flags, "flags", read_flag));
   CORDON_TRY(generation.measures, read_list<MeasureInForce>(measures, "measures", read_measure));
   CORDON_TRY(generation.limits, read_limits(limits));
+  if (!prices.is_null()) {
+    CORDON_TRY(generation.prices, read_prices(prices));
+  }
   if (!keys.is_null()) {
     CORDON_TRY(generation.keys, read_list<IssuedKey>(keys, "keys", read_key));
   }
@@ -503,6 +550,7 @@ Json Generation::to_json() const {
                               })},
             {"measures", list_of(measures, write)},
             {"limits", model::to_json(limits)}};
+  if (!prices.list.empty()) json["prices"] = prices_json(prices);
   if (!keys.empty()) json["keys"] = list_of(keys, write);
   return json;
 }

@@ -9,6 +9,7 @@
 #include "codec/json.h"
 #include "model/exchange.h"
 #include "model/mode.h"
+#include "model/prices.h"
 #include "model/resilience.h"
 #include "model/scope.h"
 
@@ -103,25 +104,42 @@ struct Route {
 inline constexpr std::size_t kTargetsMax = 8;
 inline constexpr std::uint32_t kWeightMax = 1'000;
 
-/// What a tenant may use on one node. A bucket of each holds what may be used at once and fills up
-/// again within a minute. 0: no limit.
-struct TenantLimits {
+/// What a tenant or a key may use on one node. Of what a minute allows, a bucket holds what may be
+/// used at once and fills up again within a minute; a day is one of UTC. 0: no limit.
+struct UsageLimits {
   std::uint64_t requests_per_minute = 0;
   std::uint64_t tokens_per_minute = 0;  ///< of requests and answers together
-  [[nodiscard]] bool any() const noexcept {
-    return requests_per_minute > 0 || tokens_per_minute > 0;
-  }
-  friend bool operator==(const TenantLimits&, const TenantLimits&) = default;
+  std::uint64_t cost_per_minute = 0;    ///< nano-units of the currency of the prices
+  std::uint64_t requests_per_day = 0;
+  std::uint64_t tokens_per_day = 0;
+  std::uint64_t cost_per_day = 0;  ///< nano-units
+  [[nodiscard]] bool any() const noexcept { return *this != UsageLimits{}; }
+  friend bool operator==(const UsageLimits&, const UsageLimits&) = default;
 };
-inline constexpr std::uint64_t kRequestsPerMinuteMax = 10'000'000;
-inline constexpr std::uint64_t kTokensPerMinuteMax = 10'000'000'000;
+inline constexpr std::uint64_t kRequestsMax = 10'000'000;    ///< per minute; per day 1,000 times
+inline constexpr std::uint64_t kTokensMax = 10'000'000'000;  ///< likewise
+inline constexpr std::uint64_t kPerDayTimes = 1'000;
+inline constexpr std::uint64_t kCostMax = 1'000'000'000'000'000'000;  ///< a billion units
+
+/// The form that a generation and entries of keys have; costs in nano-units.
+[[nodiscard]] codec::Json write_usage_limits(const UsageLimits& limits);
+/// Refuses as `invalid`.
+[[nodiscard]] Result<UsageLimits> read_usage_limits(const codec::Json& value);
+
+/// What one key of the configuration may use, within what its tenant may.
+struct KeyLimits {
+  std::string sha256;
+  UsageLimits limits;
+  friend bool operator==(const KeyLimits&, const KeyLimits&) = default;
+};
 
 /// Who calls. Keys are stored as SHA-256 in lower-case hex; several while one is rotated.
 struct Tenant {
   std::string name;
   std::vector<std::string> key_sha256;
   std::vector<std::string> routes;  ///< `*` means every route
-  TenantLimits limits = {};
+  UsageLimits limits = {};
+  std::vector<KeyLimits> key_limits = {};  ///< of those keys that have any
   friend bool operator==(const Tenant&, const Tenant&) = default;
 };
 
@@ -132,6 +150,7 @@ struct IssuedKey {
   std::string sha256;               ///< of the whole key, lower-case hex
   std::vector<std::string> routes;  ///< of the tenant's; `*` means all of those
   std::optional<WallTime> expires_at;
+  UsageLimits limits = {};  ///< within its tenant's
   friend bool operator==(const IssuedKey&, const IssuedKey&) = default;
 };
 
@@ -177,6 +196,7 @@ struct Generation {
   std::vector<Flag> flags;
   std::vector<MeasureInForce> measures;  ///< in the order in which they were set
   Limits limits;
+  Prices prices;
   std::vector<IssuedKey> keys;  ///< by id; who is not among them and had an id was revoked
   std::string digest;
 

@@ -43,6 +43,42 @@ TEST(Generation, ReadsBackWhatItWrote) {
   }
 }
 
+TEST(Generation, ReadsBackPricesAndLimitsAndRefusesWhatIsOutOfRange) {
+  Generation generation = everything();
+  generation.tenants[0].limits = {1, 2, 3, 4, 5, 6};
+  generation.tenants[0].key_limits = {{std::string(64, 'b'), {0, 0, 0, 7}}};
+  generation.prices = {"USD", {{"sim", "*", WallTime{std::chrono::days(20'000)}, 1, 2, 3, 4}}};
+  generation.keys = {{"k", "acme", std::string(64, 'c'), {"*"}, {}, {0, 0, 8}}};
+  const codec::Json json = generation.to_json();
+  const auto back = Generation::from_json(json);
+  ASSERT_TRUE(back) << back.error().detail;
+  EXPECT_EQ(*back, generation);
+  const auto refused = [](const codec::Json& value) { return !Generation::from_json(value); };
+  for (const char* key :
+       {"provider", "model", "effective_from", "input", "cached_input", "cache_write", "output"}) {
+    codec::Json less = json;
+    less["prices"]["list"][0].erase(key);
+    EXPECT_TRUE(refused(less)) << key;
+  }
+  codec::Json bad = json;
+  bad["prices"]["list"][0]["input"] = -1;
+  EXPECT_TRUE(refused(bad));
+  bad = json;
+  bad["prices"].erase("currency");
+  EXPECT_TRUE(refused(bad));
+  bad = json;
+  bad["tenants"][0]["limits"]["requests_per_day"] = -1;
+  EXPECT_TRUE(refused(bad));
+  bad["tenants"][0]["limits"]["requests_per_day"] = kRequestsMax * kPerDayTimes + 1;
+  EXPECT_TRUE(refused(bad));
+  bad = json;
+  bad["tenants"][0]["key_limits"][0].erase("sha256");
+  EXPECT_TRUE(refused(bad));
+  bad = json;
+  bad["keys"][0]["limits"]["colour"] = 1;
+  EXPECT_TRUE(refused(bad));
+}
+
 // What is as the defaults have it is not written, so old generations keep their digests.
 TEST(Generation, WritesWhatIsDoneAboutFailuresOnlyWhereItDiffers) {
   Generation generation = everything();

@@ -183,6 +183,49 @@ TEST_F(Entries, OfADecisionHoldHitsOfTheRequestWhateverTheySay) {
   EXPECT_EQ(back->record.hits[0].side, Side::request);
 }
 
+TEST_F(Entries, OfAnEndSayWhatItCostOrThatNobodyKnows) {
+  EndRecord end;
+  end.head = {"x-1", 7, "acme", "support", "", "sim", "large", Mode::standard};
+  const auto written = [&] {
+    std::string bytes;
+    append_entry(writer, end, bytes);
+    return bytes;
+  };
+  ExchangeReader reader;
+  EXPECT_EQ(written().find("\"cost"), std::string::npos) << "a node without prices writes none";
+  end.tokens_in = 10;
+  end.tokens_cached = 4;
+  end.tokens_cache_write = 2;
+  end.tried = {{"sim", "large", AttemptEnd::cut, 200, 9, 1, 1, 77}};
+  end.cost = {Cost::Known::partly, 123, "USD", WallTime{std::chrono::days(20'000)}, true};
+  const std::string partly = written();
+  auto back = reader.response_end(partly);
+  ASSERT_TRUE(back.has_value()) << back.error().detail;
+  EXPECT_EQ(back->record.tokens_cached, 4U);
+  EXPECT_EQ(back->record.tokens_cache_write, 2U);
+  EXPECT_EQ(back->record.tried.at(0).cost_nano, 77U);
+  EXPECT_EQ(back->record.cost.known, Cost::Known::partly);
+  EXPECT_EQ(back->record.cost.nano, 123U);
+  EXPECT_EQ(back->record.cost.currency, "USD");
+  EXPECT_EQ(back->record.cost.price_from, WallTime{std::chrono::days(20'000)});
+  EXPECT_TRUE(back->record.cost.estimated);
+  for (const auto& [from, to] : {std::pair{R"("nano":123)", R"("nano":-1)"},
+                                 {R"("currency":"USD")", R"("currency":7)"},
+                                 {R"("price_from":")", R"("price_from":"x)"},
+                                 {R"("unpriced":true)", R"("unpriced":1)"},
+                                 {R"("cost":{)", R"("cost":[{)"}}) {
+    std::string damaged = partly;
+    damaged.replace(damaged.find(from), std::string_view(from).size(), to);
+    EXPECT_FALSE(reader.response_end(damaged).has_value()) << to;
+  }
+  end.cost = {};
+  end.cost.known = Cost::Known::unpriced;
+  back = reader.response_end(written());
+  ASSERT_TRUE(back.has_value()) << back.error().detail;
+  EXPECT_EQ(back->record.cost.known, Cost::Known::unpriced);
+  EXPECT_EQ(back->record.cost.nano, 0U);
+}
+
 // A reader must not take a damaged entry for a harmless one.
 TEST_F(Entries, OfAnEndAreRefusedWhenAnyKeyIsGone) {
   EndRecord end;

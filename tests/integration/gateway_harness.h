@@ -97,6 +97,8 @@ class GatewayHarness {
   /// Puts the generation in force that `change` makes of the present one, and waits for its
   /// sweep; gives up after ten seconds.
   containment::Sweep change(const std::function<void(model::Generation&)>& change);
+  /// What tenants and keys used today before their limits come into force.
+  void use_before(gateway::UsedBefore used) { used_before_ = std::move(used); }
   /// A switch over `scope`, and its end.
   containment::Sweep kill(std::string_view scope);
   containment::Sweep release();
@@ -131,6 +133,7 @@ class GatewayHarness {
   std::unique_ptr<gateway::Gateway> gateway_;
   std::shared_ptr<const policy::Engine> engine_;
   model::Generation generation_;
+  gateway::UsedBefore used_before_;
   std::shared_ptr<const gateway::Live> live_;
 };
 

@@ -12,7 +12,7 @@ using model::UsageSource;
 
 constexpr std::string_view kLong = "Text that is certainly long enough to be let go at once.";
 
-void limit(GatewayHarness& harness, const std::string& tenant, model::TenantLimits limits) {
+void limit(GatewayHarness& harness, const std::string& tenant, model::UsageLimits limits) {
   (void)harness.change([&](model::Generation& next) {
     for (model::Tenant& each : next.tenants) {
       if (each.name == tenant) each.limits = limits;

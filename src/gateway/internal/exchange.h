@@ -68,13 +68,23 @@ class Exchange final : public containment::InFlight {
   void inspect(std::string_view body);
   void set_fault(dialect::RequestFault fault);
   void take_blocked(BlockedBy by);
-  // Limits of the tenant; exchange_quota.cc.
+  // Limits of the tenant and of the key; exchange_quota.cc.
   void find_quota();
   [[nodiscard]] bool take_quota();
-  void refuse_by_limit(std::string_view what, std::uint64_t per_minute,
-                       std::chrono::nanoseconds wait);
+  [[nodiscard]] bool has_quota() const noexcept;
+  [[nodiscard]] bool counts_tokens() const noexcept;
+  [[nodiscard]] Moment moment() const noexcept;
+  void refuse_by_limit(const Quota& quota, const Quota::Refused& refused);
   void settle_quota();
   void add_limit_headers();
+  // What it used and cost; exchange_usage.cc.
+  void take_usage(const dialect::Usage& usage);
+  [[nodiscard]] bool is_priced() const noexcept;
+  [[nodiscard]] WallTime began() const noexcept;
+  void estimate_usage();
+  void settle_usage();
+  void price_attempt(model::AttemptRecord& record);
+  void price_usage();
   [[nodiscard]] bool append_decision();
   [[nodiscard]] net::Task<void> refuse_recorded(Problem problem);
   [[nodiscard]] net::Task<void> answer_error(Problem problem);
@@ -138,7 +148,6 @@ class Exchange final : public containment::InFlight {
                                            Problem problem);
   [[nodiscard]] net::Task<void> drain(net::ClientExchange& answer);
   void take_stream_result(StreamInspector& inspector);
-  void take_usage(const dialect::Usage& usage);
 
   // Ends.
   [[nodiscard]] bool interrupted() const noexcept { return killed_ || gone_; }
@@ -164,8 +173,13 @@ class Exchange final : public containment::InFlight {
   const dialect::Protocol& protocol_;
   std::shared_ptr<const Obeyed> obeyed_;
   containment::Caller caller_;
-  TenantQuota* quota_ = nullptr;  ///< null: it has no limits
+  std::array<Quota*, 2> quotas_{};  ///< the tenant's and the key's; null: it has no limits
+  bool taken_ = false;              ///< and not settled yet
   std::uint64_t tokens_reserved_ = 0;
+  std::int64_t taken_on_ = 0;                          ///< the day
+  const std::vector<model::Price>* prices_ = nullptr;  ///< of the target that was asked last
+  bool usage_unfinished_ = false;                      ///< the provider said it before it had ended
+  bool unpriced_ = false;  ///< an attempt was billed for which no price is in force
   std::unique_ptr<std::array<std::string, 6>> limit_texts_;  ///< what headers_ points to
   containment::Ruling ruling_;
   const Obeyed::Route* route_ = nullptr;

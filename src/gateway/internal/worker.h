@@ -57,6 +57,7 @@ struct Obeyed {
   struct Way {
     std::shared_ptr<Pool> pool;  ///< null if there is no such provider
     std::shared_ptr<TargetHealth> health;
+    std::vector<model::Price> prices;  ///< see model::price_at(); mostly none or one
   };
   struct Route {
     Rules rules;
