@@ -93,6 +93,7 @@ net::Task<Result<Reply>> handle_build_replay(ControlPlane& control, const Call& 
 net::Task<Result<Reply>> handle_run_replays(ControlPlane& control, const Call& call);
 net::Task<Result<Reply>> handle_export_replay(ControlPlane& control, const Call& call);
 net::Task<Result<Reply>> handle_traffic(ControlPlane& control, const Call& call);
+net::Task<Result<Reply>> handle_usage(ControlPlane& control, const Call& call);
 net::Task<Result<Reply>> handle_checkpoint(ControlPlane& control, const Call& call);
 net::Task<Result<Reply>> handle_vkey(ControlPlane& control, const Call& call);
 

@@ -110,6 +110,7 @@ constexpr std::array kRoutes = {
     Route{"POST", "/api/v1/incidents/{id}/replays", Role::responder, handle_build_replay,
           kPackBodyBytesMax},
     Route{"GET", "/api/v1/traffic", Role::viewer, handle_traffic},
+    Route{"GET", "/api/v1/usage", Role::viewer, handle_usage},
     Route{"GET", "/api/v1/log/checkpoint", kAnybody, handle_checkpoint},
     Route{"GET", "/api/v1/log/vkey", kAnybody, handle_vkey},
 };

@@ -376,6 +376,11 @@ TEST(CliCalls, ReachTheServerAsTheApiNamesThem) {
       {"key issue acme --name billing --route a --route b --expires-in 90d",
        R"(POST /api/v1/keys  {"tenant":"acme","name":"billing","routes":["a","b"],)"
        R"("expires_in":"90d"})"},
+      {"key issue acme --requests-per-day 100 --cost-per-day 2.50",
+       R"(POST /api/v1/keys  {"tenant":"acme","limits":{"requests_per_day":100,)"
+       R"("cost_per_day":"2.50"}})"},
+      {"usage", "GET /api/v1/usage?since=24h&by=tenant  "},
+      {"usage --since 7d --by model --csv", "GET /api/v1/usage?since=7d&by=model  "},
       {"key issue acme", R"(POST /api/v1/keys  {"tenant":"acme"})"},
       {"key rotate ../x --overlap 24h", R"(POST /api/v1/keys/..%2Fx/rotate  {"overlap":"24h"})"},
       {"key expire x --expires-in 1h --reason r",

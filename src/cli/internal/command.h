@@ -139,5 +139,6 @@ void print_incident(Session& session, const codec::Json& incident);
 [[nodiscard]] std::vector<Command> key_commands();
 [[nodiscard]] std::vector<Command> journal_commands();
 [[nodiscard]] std::vector<Command> about_commands();
+[[nodiscard]] std::vector<Command> usage_commands();
 
 }  // namespace cordon::cli::internal

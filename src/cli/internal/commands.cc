@@ -10,14 +10,14 @@ namespace {
 
 using Source = std::vector<Command> (*)();
 
-constexpr std::array<Source, 26> kSources = {
+constexpr std::array<Source, 27> kSources = {
     serve_commands,      sim_commands,         demo_commands,   state_commands,
     token_commands,      containment_commands, signal_commands, incident_commands,
     mitigation_commands, update_commands,      review_commands, action_commands,
     evidence_commands,   verify_commands,      log_commands,    api_commands,
     config_commands,     rulepack_commands,    replay_commands, key_commands,
     journal_commands,    about_commands,       people_commands, baseline_commands,
-    approval_commands,   page_commands,
+    approval_commands,   page_commands,        usage_commands,
 };
 
 constexpr std::pair<std::string_view, std::string_view> kGroups[] = {
