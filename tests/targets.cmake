@@ -36,7 +36,8 @@ if(BUILD_TESTING)
                  tests/integration/gateway_faults_test.cc
                  tests/integration/gateway_breaker_test.cc
                  tests/integration/gateway_flags_test.cc
-                 tests/integration/gateway_callouts_test.cc)
+                 tests/integration/gateway_callouts_test.cc
+                 tests/integration/gateway_translate_test.cc)
   cordon_use_precompiled(gateway_integration_test precompiled_test)
   target_link_libraries(gateway_integration_test PRIVATE cordon_gateway_harness GTest::gtest_main)
   gtest_discover_tests(gateway_integration_test TEST_PREFIX integration. DISCOVERY_TIMEOUT 60

@@ -63,6 +63,7 @@ Result<std::vector<model::Route>> routes_of(const model::Config& config,
     route.retry = from.retry;
     route.choice = from.choice;
     route.on_cut = from.on_cut;
+    route.translate = from.translate;
     routes.push_back(std::move(route));
   }
   return routes;

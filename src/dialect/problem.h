@@ -32,8 +32,9 @@ enum class Problem : std::uint8_t {
   wrong_dialect,         ///< no target of the route speaks the caller's protocol
   uninspectable,         ///< there is what no rule can read, and rules are in force
   upstream_unavailable,  ///< no target is asked for now: their breakers are open
+  untranslatable,        ///< the dialects of the targets have no equal of what the request holds
 };
-inline constexpr std::size_t kProblemCount = 22;
+inline constexpr std::size_t kProblemCount = 23;
 
 /// The fixed part of a refusal.
 struct Rejection {

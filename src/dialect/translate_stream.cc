@@ -93,6 +93,7 @@ class ChunksOfMessage final : public StreamTranslator {
     model_ = message.find("model").text();
     tokens_.take_anthropic(message.find("usage"));
     usage_ = tokens_.usage();
+    usage_.unfinished = true;
     put_delta(out, R"({"role":"assistant","content":"","refusal":null})");
     return {};
   }

@@ -114,6 +114,8 @@ Usage Tokens::usage() const noexcept {
     if (part) usage.in = usage.in.value_or(0) + static_cast<std::uint64_t>(*part);
   }
   if (out) usage.out = static_cast<std::uint64_t>(*out);
+  if (cache_read) usage.cached = static_cast<std::uint64_t>(*cache_read);
+  if (cache_written) usage.cache_write = static_cast<std::uint64_t>(*cache_written);
   return usage;
 }
 

@@ -568,11 +568,13 @@ TEST(Translation, CountsWhatTheProviderToldAlsoWhereTheCallerDidNotAsk) {
   EXPECT_EQ(out.find("usage"), out.npos) << "not asked for";
   EXPECT_EQ(chunks->usage().in, 3U);
   EXPECT_EQ(chunks->usage().out, 9U);
+  EXPECT_FALSE(chunks->usage().unfinished);
   const auto events = StreamTranslator::make(Surface::messages, {}, 0);
   ASSERT_TRUE(events->feed(chunk(R"({"content":"x"})"), out));
   EXPECT_FALSE(events->usage().is_known()) << "the zeros of message_start are nobody's count";
   ASSERT_TRUE(events->feed(kChunkStream, out));
   EXPECT_EQ(events->usage().in, 7U);
+  EXPECT_EQ(events->usage().cached, 4U);
 }
 
 TEST(Translation, RefusesStreamsThatHaveNoEqual) {

@@ -260,7 +260,14 @@ bool Exchange::rule_on_route(std::optional<Problem>& problem) {
 
 bool Exchange::speaks(const model::Target& target) const {
   const auto pool = obeyed_->pools.find(target.provider);
-  return pool != obeyed_->pools.end() && pool->second->provider.dialect == protocol_.dialect();
+  return pool != obeyed_->pools.end() && speaks(*pool->second);
+}
+
+/// Or its route has the exchange translated.
+bool Exchange::speaks(const Pool& pool) const {
+  if (pool.provider.dialect == protocol_.dialect()) return true;
+  return ruling_.route->translate == model::Translate::on &&
+         dialect::is_translatable(protocol_.surface(), pool.provider.dialect);
 }
 
 /// The first target that speaks the caller's protocol; if there are only others, a fault that

@@ -35,15 +35,15 @@ bool is_one_of(std::span<const std::string_view> names, std::string_view name) n
                      [&](std::string_view known) { return net::equal_ignoring_case(known, name); });
 }
 
-void pass_headers(const dialect::Protocol& protocol, const net::ResponseHead& from,
-                  std::vector<net::Header>& to) {
+void pass_headers(const dialect::Protocol& protocol, const dialect::Protocol& spoken,
+                  const net::ResponseHead& from, std::vector<net::Header>& to) {
   for (const net::Header& header : from.headers) {
     // What is said of the limits here is not mixed with what the provider says of its own.
     if (is_one_of(protocol.returned_headers(), header.name) &&
         net::find(to, header.name) == nullptr) {
       to.push_back(header);
     }
-    if (net::equal_ignoring_case(header.name, protocol.request_id_header())) {
+    if (net::equal_ignoring_case(header.name, spoken.request_id_header())) {
       to.push_back({"x-upstream-request-id", header.value});
     }
   }
@@ -75,15 +75,19 @@ net::Task<bool> Exchange::begin_running() {
 }
 
 void Exchange::collect_headers(std::vector<net::Header>& headers) const {
+  const std::span<const std::string_view> own =
+      crosses() ? std::span<const std::string_view>() : protocol_.forwarded_headers();
   for (const net::Header& header : client_.request().headers) {
-    const bool forwarded =
-        is_one_of(kForwarded, header.name) || is_one_of(protocol_.forwarded_headers(), header.name);
+    const bool forwarded = is_one_of(kForwarded, header.name) || is_one_of(own, header.name);
     if (forwarded) headers.push_back(header);
+  }
+  if (crosses() && pool_->provider.dialect == model::Dialect::anthropic) {
+    headers.push_back({"anthropic-version", dialect::kAnthropicVersion});
   }
   headers.push_back({"content-type", "application/json"});
   headers.push_back({"accept-encoding", "identity"});
   headers.push_back({"x-request-id", request_id_.empty() ? end_.head.exchange : request_id_});
-  if (!pool_->key.empty()) headers.push_back({protocol_.key_header(), pool_->key});
+  if (!pool_->key.empty()) headers.push_back({pool_->protocol.key_header(), pool_->key});
 }
 
 /// A task of its own, so that what a request takes is gone before its answer is relayed, which may
@@ -95,14 +99,18 @@ net::Task<Result<net::ClientExchange>> Exchange::send_to(const model::Target& ta
   collect_headers(headers);
   std::string changed;
   std::string with_query;
-  const std::string& path = pool_->paths[static_cast<std::size_t>(protocol_.surface())];
-  if (protocol_.passes_query(client_.request().query)) {
+  const dialect::Protocol& spoken = crosses() ? pool_->protocol : protocol_;
+  const std::string& path = pool_->paths[static_cast<std::size_t>(spoken.surface())];
+  if (!crosses() && protocol_.passes_query(client_.request().query)) {
     with_query = path + "?" + std::string(client_.request().query);
   }
   net::Outgoing outgoing("POST", with_query.empty() ? path : with_query);
   outgoing.headers = headers;
   outgoing.body = plan_.body;
-  if (!plan_.unchanged_for(target.model)) {
+  if (crosses()) {
+    changed = std::move(crossing_->body);
+    outgoing.body = changed;
+  } else if (!plan_.unchanged_for(target.model)) {
     plan_.append_to(changed, target.model);
     outgoing.body = changed;
   }
@@ -110,6 +118,8 @@ net::Task<Result<net::ClientExchange>> Exchange::send_to(const model::Target& ta
 }
 
 net::Task<Exchange::Tried> Exchange::attempt(const model::Target& target) {
+  const bool crossing = way_to(target).pool->provider.dialect != protocol_.dialect();
+  if (crossing && !translate(target)) co_return Tried::next;
   if (const auto forbidden = worker_.registry->choose(*this, target)) {
     // Forbidden since the ruling; another target may still be allowed.
     measure_id_ = forbidden->measure_id;
@@ -118,6 +128,7 @@ net::Task<Exchange::Tried> Exchange::attempt(const model::Target& target) {
   pool_ = way_to(target).pool;
   served_by_ = target.provider + "/" + target.model;
   ++end_.attempts;
+  end_.translated = crossing;
   end_.upstream_status = 0;
   trial_.sent = worker_.clock.mono();
   net::SendStage stage = net::SendStage::not_sent;
@@ -181,10 +192,11 @@ net::Task<Exchange::Tried> Exchange::relay_whole(net::ClientExchange& answer) {
     co_return failed(Attempt::failed, Problem::upstream_unreadable);
   }
   if (!body) co_return failed_reading(began, pool_->provider.timeouts.idle);
+  if (crosses()) body = dialect::translate_answer(protocol_.surface(), *body, now_s());
   auto& view = *worker_.scratch.of(protocol_).answer;
   codec::JsonIndexLimits limits;
-  limits.bytes_max = most;
-  if (!view.parse(*body, limits)) {
+  limits.bytes_max = std::max(most, body ? body->size() : 0);
+  if (!body || !view.parse(*body, limits)) {
     co_return failed(Attempt::failed, Problem::upstream_unreadable);
   }
   end_attempt(Attempt::answered);
@@ -202,7 +214,7 @@ net::Task<Exchange::Tried> Exchange::relay_whole(net::ClientExchange& answer) {
   } else {
     add_common_headers();
     headers_.push_back({"content-type", "application/json"});
-    pass_headers(protocol_, answer.response(), headers_);
+    pass_headers(protocol_, pool_->protocol, answer.response(), headers_);
     if (!co_await client_.respond(200, headers_, out)) amend_end();
   }
   co_return Tried::ended;
@@ -268,7 +280,8 @@ net::Task<Exchange::Tried> Exchange::relay_error(net::ClientExchange& answer) {
   headers_.clear();
   add_common_headers();
   headers_.push_back({"content-type", "application/json"});
-  pass_headers(protocol_, answer.response(), headers_);
+  pass_headers(protocol_, pool_->protocol, answer.response(), headers_);
+  if (crosses()) *body = dialect::translate_error(protocol_.surface(), status, index.root());
   (void)co_await client_.respond(status, headers_, *body);
   co_return Tried::ended;
 }

@@ -21,6 +21,9 @@ StreamContext Exchange::stream_context() {
 net::Task<Exchange::Tried> Exchange::relay_stream(net::ClientExchange& answer) {
   answer_commitment_.begin(worker_.commitment_key, end_.head.exchange, "resp");
   StreamInspector inspector(stream_context());
+  if (crosses()) {
+    crossing_->stream = dialect::StreamTranslator::make(protocol_.surface(), wishes_, now_s());
+  }
   pending_.clear();
   answer.forget_headers();
   MonoTime since = worker_.loop.now();
@@ -38,7 +41,11 @@ net::Task<Exchange::Tried> Exchange::relay_stream(net::ClientExchange& answer) {
     if (!*piece) co_return co_await end_relay(inspector, Attempt::cut, Problem::upstream_cut);
     std::string& out = worker_.scratch.out;
     out.clear();
-    const StreamState state = inspector.feed(**piece, out);
+    const auto bytes = crosses() ? retold(**piece) : std::optional<std::string_view>(**piece);
+    if (!bytes) {
+      co_return co_await end_relay(inspector, Attempt::failed, Problem::upstream_unreadable);
+    }
+    const StreamState state = inspector.feed(*bytes, out);
     if (!client_.begun()) out.insert(0, pending_);
     if (state != StreamState::open) {
       std::string last = std::move(out);
@@ -189,7 +196,7 @@ net::Task<Exchange::Tried> Exchange::end_relay(StreamInspector& inspector, Attem
                                                Problem problem) {
   if (!interrupted() && !client_.begun() && problem != Problem::evidence_unavailable &&
       problem != Problem::exchange_timeout) {
-    trial_.used = inspector.usage();
+    trial_.used = usage_of(inspector);
     const Tried next = failed(how, problem);
     if (ruling_.route->on_cut == model::OnCut::next_target) co_return next;
     take_stream_result(inspector);
@@ -212,7 +219,7 @@ void Exchange::take_stream_result(StreamInspector& inspector) {
   end_.released_bytes = inspector.released_bytes();
   end_.response_commit = answer_commitment_.finish();
   next_event_ = inspector.next_number();
-  take_usage(inspector.usage());
+  take_usage(usage_of(inspector));
 }
 
 }  // namespace cordon::gateway

@@ -57,6 +57,7 @@ net::Task<void> Exchange::forward() {
     retry_after_ = std::to_string(
         std::max<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(*open_for_).count(), 1));
   }
+  if (last_problem_ == Problem::untranslatable) set_fault(std::move(crossing_->fault));
   co_await end_broken(last_end_, last_problem_);
 }
 
@@ -73,7 +74,7 @@ const Obeyed::Way& Exchange::way_to(const model::Target& target) const {
 void Exchange::add_speaking(Order& order, std::span<const model::Target* const> targets) const {
   for (const model::Target* const target : targets) {
     const Obeyed::Way& way = way_to(*target);
-    if (!way.pool || way.pool->provider.dialect != protocol_.dialect()) continue;
+    if (!way.pool || !speaks(*way.pool)) continue;
     order.targets[order.count] = target;
     order.ways[order.count] = &way;
     ++order.count;
@@ -247,7 +248,8 @@ void Exchange::end_attempt(Attempt how) {
 
 void Exchange::list_attempt(Attempt how) {
   const bool sent = trial_.sent.count() > 0;
-  if (trial_.target == nullptr || (!sent && how != Attempt::open)) return;
+  const bool left_out = how == Attempt::open || how == Attempt::untranslatable;
+  if (trial_.target == nullptr || (!sent && !left_out)) return;
   if (end_.tried.size() >= model::kAttemptsListedMax) return;
   model::AttemptRecord& record = end_.tried.emplace_back();
   record.provider = trial_.target->provider;

@@ -226,11 +226,11 @@ Status read_routes(const YamlNode& root, Config& config) {
     return std::string_view(provider.provider.name);
   });
   return each(root, "routes", kItemsMax, [&](const YamlNode& node) -> Status {
-    static constexpr std::array<std::string_view, 12> kKeys = {
+    static constexpr std::array<std::string_view, 13> kKeys = {
         "name",   "targets",    "fallback", "rulepacks",   "fallback_rulepacks",
         "mode",   "durability", "capture",  "uninspected", "retry",
-        "choose", "on_cut"};
-    static constexpr std::array<std::string_view, 2> kCaptures = {"off", "on"};
+        "choose", "on_cut",     "translate"};
+    static constexpr std::array<std::string_view, 2> kSwitch = {"off", "on"};
     static constexpr std::array<std::string_view, 2> kUninspected = {"refuse", "pass"};
     CORDON_CHECK(node.check_keys(kKeys));
     RouteConfig route;
@@ -250,8 +250,9 @@ Status read_routes(const YamlNode& root, Config& config) {
     CORDON_CHECK(read_route_rulepacks(node, config.rulepacks, route));
     CORDON_CHECK(read_word(node, "mode", kModes, route.mode));
     CORDON_CHECK(read_word(node, "durability", kDurabilities, route.durability));
-    CORDON_CHECK(read_word(node, "capture", kCaptures, route.capture));
+    CORDON_CHECK(read_word(node, "capture", kSwitch, route.capture));
     CORDON_CHECK(read_word(node, "uninspected", kUninspected, route.uninspected));
+    CORDON_CHECK(read_word(node, "translate", kSwitch, route.translate));
     CORDON_CHECK(read_resilience(node, route));
     config.routes.push_back(std::move(route));
     return {};

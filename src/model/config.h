@@ -59,6 +59,7 @@ struct RouteConfig {
   Retry retry = {};
   Choice choice = Choice::ordered;
   OnCut on_cut = OnCut::next_target;
+  Translate translate = Translate::off;
 };
 
 /// Rulepacks besides those built in: every *.yaml of `dir`, and the files named.

@@ -36,6 +36,7 @@ routes:
     durability: before_forward
     capture: on
     uninspected: pass
+    translate: on
   - {name: sales, targets: [{provider: big, model: large}]}
 tenants:
   - name: acme
@@ -105,6 +106,8 @@ TEST(Config, ReadsEveryKey) {
   EXPECT_EQ(config->routes[1].capture, Capture::off);
   EXPECT_EQ(config->routes[0].uninspected, Uninspected::pass);
   EXPECT_EQ(config->routes[1].uninspected, Uninspected::refuse);
+  EXPECT_EQ(config->routes[0].translate, Translate::on);
+  EXPECT_EQ(config->routes[1].translate, Translate::off) << "nothing is translated unasked";
   EXPECT_EQ(config->routes[0].rulepacks[1], "house-rules");
   EXPECT_EQ(config->routes[1].rulepacks, (std::vector<std::string>{"core-drift", "core-injection",
                                                                    "core-leakage", "core-unsafe"}))
@@ -193,6 +196,9 @@ constexpr BadConfig kBad[] = {
      "cordon.yaml:2:62: found 'emergncy', expected one of observe, standard, emergency, lockdown "
      "(nearest: emergency)"},
     {"providers: [{name: a, base_url: 'http://a'}]\nroutes: [{name: r, targets: [{provider: a, "
+     "model: m}], translate: true}]\n",
+     "cordon.yaml:2:67: found 'true', expected one of off, on"},
+    {"providers: [{name: a, base_url: 'http://a'}]\nroutes: [{name: r, targets: [{provider: a, "
      "model: m}], rulepacks: [core-leakge]}]\n",
      "cordon.yaml:2:68: found 'core-leakge', expected one of core-drift, core-injection, "
      "core-leakage, core-unsafe (nearest: core-leakage)"},
@@ -266,6 +272,22 @@ TEST(Config, SurvivesBeingCutAtEveryByte) {
   EXPECT_GT(refused, kWhole.size() / 4);
 }
 
+// What a page shows is what works.
+TEST(Config, ReadsTheExampleOfTranslation) {
+  std::ifstream in("docs/formats/translation.md");
+  std::stringstream page;
+  page << in.rdbuf();
+  const std::string text = page.str();
+  const std::size_t begin = text.find("```yaml\n");
+  ASSERT_NE(begin, text.npos);
+  const std::string example = text.substr(begin + 8, text.find("```", begin + 8) - begin - 8);
+  const auto config = Config::parse(example, "translation.md");
+  ASSERT_TRUE(config) << config.error().detail;
+  ASSERT_EQ(config->routes.size(), 1U);
+  EXPECT_EQ(config->routes[0].translate, Translate::on);
+  ASSERT_EQ(config->routes[0].targets.size(), 2U);
+}
+
 // A key that is read and not on the page would be a secret of the source.
 TEST(Config, EveryKeyIsOnItsPage) {
   std::ifstream in("docs/formats/config.md");
@@ -304,6 +326,7 @@ TEST(Config, EveryKeyIsOnItsPage) {
                                      "routes[].durability",
                                      "routes[].capture",
                                      "routes[].uninspected",
+                                     "routes[].translate",
                                      "tenants[].name",
                                      "tenants[].key_sha256",
                                      "tenants[].routes",

@@ -18,7 +18,7 @@ constexpr std::array<std::string_view, 9> kEnds = {"complete", "blocked",       
                                                    "timeout",  "client_gone",    "end_unknown"};
 constexpr std::array<std::string_view, 5> kRoles = {"none", "system", "user", "assistant", "tool"};
 constexpr std::array<std::string_view, kAttemptEndCount> kAttemptEnds = {
-    "answered", "unreachable", "timeout", "overloaded", "failed", "cut", "open"};
+    "answered", "unreachable", "timeout", "overloaded", "failed", "cut", "open", "untranslatable"};
 constexpr std::array<std::string_view, 3> kUsageSources = {"unknown", "provider", "estimated"};
 
 template <class T, std::size_t n>
@@ -362,6 +362,7 @@ EndRecord read_response_end(Fields& fields) {
   record.status = static_cast<int>(fields.count("status"));
   record.upstream_status = static_cast<int>(fields.count("upstream_status"));
   record.stream = fields.boolean_or_false("stream");
+  record.translated = fields.boolean_or_false("translated");
   fields.word("verdict", record.verdict, parse_action);
   fields.word("action", record.action, parse_action);
   read_scan(fields, record.scanned, record.hits);
@@ -441,6 +442,7 @@ std::string append_entry(const EntryWriter& writer, const EndRecord& record, std
   append_count(out, R"(,"status":)", static_cast<std::uint64_t>(record.status));
   append_count(out, R"(,"upstream_status":)", static_cast<std::uint64_t>(record.upstream_status));
   out += record.stream ? R"(,"stream":true)" : R"(,"stream":false)";
+  if (record.translated) out += R"(,"translated":true)";
   append_text(out, R"(,"verdict":)", to_string(record.verdict));
   append_text(out, R"(,"action":)", to_string(record.action));
   append_hits(out, record.scanned, record.hits);

@@ -117,7 +117,8 @@ struct Cost {
   bool estimated = false;  ///< because its usage is
 };
 
-/// How one attempt at a target ended; `open`: it was not asked, because its breaker was open.
+/// How one attempt at a target ended; `open`: it was not asked, because its breaker was open;
+/// `untranslatable`: nor was this one, because its dialect has no equal of what the request holds.
 enum class AttemptEnd : std::uint8_t {
   answered,
   unreachable,
@@ -126,8 +127,9 @@ enum class AttemptEnd : std::uint8_t {
   failed,
   cut,
   open,
+  untranslatable,
 };
-inline constexpr std::size_t kAttemptEndCount = 7;
+inline constexpr std::size_t kAttemptEndCount = 8;
 [[nodiscard]] std::string_view to_string(AttemptEnd end) noexcept;
 [[nodiscard]] Result<AttemptEnd> parse_attempt_end(std::string_view text);
 
@@ -154,6 +156,7 @@ struct EndRecord {
   int status = 0;
   int upstream_status = 0;
   bool stream = false;
+  bool translated = false;  ///< the last target that was asked speaks another dialect
   Action verdict = Action::allow;
   Action action = Action::allow;
   Scanned scanned;

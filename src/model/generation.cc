@@ -94,6 +94,7 @@ Json to_json(const Route& route) {
   if (route.retry != Retry{}) json["retry"] = to_json(route.retry);
   if (route.choice != Choice::ordered) json["choice"] = to_string(route.choice);
   if (route.on_cut == OnCut::error) json["error_on_cut"] = true;
+  if (route.translate == Translate::on) json["translate"] = true;
   return json;
 }
 
@@ -277,6 +278,7 @@ Result<Route> read_route(const Json& value) {
   const std::string choice = reader.text_or("choice", "ordered");
   const bool error_on_cut = reader.boolean_or("error_on_cut", false);
   route.on_cut = error_on_cut ? OnCut::error : OnCut::next_target;
+  route.translate = reader.boolean_or("translate", false) ? Translate::on : Translate::off;
   CORDON_CHECK(reader.finish());
   if (!retry.is_null()) {
     CORDON_CHECK(read_retry(retry, route.retry));

@@ -84,6 +84,9 @@ enum class Capture : std::uint8_t { off, on };
 /// place of text, where rules are in force.
 enum class Uninspected : std::uint8_t { refuse, pass };
 
+/// Whether an exchange may go to a target of another dialect than the caller's, translated.
+enum class Translate : std::uint8_t { off, on };
+
 /// The name an application asks for, and what happens to what it asks.
 struct Route {
   std::string name;
@@ -99,6 +102,7 @@ struct Route {
   Retry retry = {};
   Choice choice = Choice::ordered;
   OnCut on_cut = OnCut::next_target;
+  Translate translate = Translate::off;
   friend bool operator==(const Route&, const Route&) = default;
 };
 inline constexpr std::size_t kTargetsMax = 8;

@@ -83,7 +83,7 @@ TEST(Generation, ReadsBackPricesAndLimitsAndRefusesWhatIsOutOfRange) {
 TEST(Generation, WritesWhatIsDoneAboutFailuresOnlyWhereItDiffers) {
   Generation generation = everything();
   const std::string plain = codec::write_json(generation.to_json());
-  for (const char* key : {"breaker", "retry", "choice", "error_on_cut", "weight"}) {
+  for (const char* key : {"breaker", "retry", "choice", "error_on_cut", "weight", "translate"}) {
     EXPECT_EQ(plain.find(std::string("\"") + key), plain.npos) << key;
   }
   generation.providers[0].breaker.samples_min = 7;
@@ -91,6 +91,7 @@ TEST(Generation, WritesWhatIsDoneAboutFailuresOnlyWhereItDiffers) {
   generation.routes[0].retry.attempts_max = 1;
   generation.routes[0].choice = Choice::least_latency;
   generation.routes[0].on_cut = OnCut::error;
+  generation.routes[1].translate = Translate::on;
   generation.routes[1].choice = Choice::weighted;
   generation.routes[1].targets[0].weight = 9;
   const codec::Json json = generation.to_json();

@@ -138,9 +138,11 @@ TEST_F(Entries, OfAnEndReadBackAsTheyWere) {
   end.hits[1].side = Side::request;
   end.hits[1].role = Role::user;
   end.amends = "an-earlier-id";
+  end.translated = true;
   end.attempts = 2;
   end.tried = {{"si\"m", "small", AttemptEnd::overloaded, 429, 1200, 5, 1},
                {"big", "safe", AttemptEnd::open},
+               {"other", "safe", AttemptEnd::untranslatable},
                {"sim", "large", AttemptEnd::answered, 200, 900}};
   end.usage = UsageSource::provider;
   end.tokens_out = 12;
@@ -160,11 +162,13 @@ TEST_F(Entries, OfAnEndReadBackAsTheyWere) {
   EXPECT_EQ(back->record.hits[1].side, Side::request);
   EXPECT_EQ(back->record.hits[1].role, Role::user);
   EXPECT_EQ(back->record.amends, "an-earlier-id");
-  ASSERT_EQ(back->record.tried.size(), 3U);
+  EXPECT_TRUE(back->record.translated);
+  ASSERT_EQ(back->record.tried.size(), 4U);
   EXPECT_EQ(back->record.tried[0].provider, "si\"m");
   EXPECT_EQ(back->record.tried[0].tokens_in, 5U);
   EXPECT_EQ(back->record.tried[1].end, AttemptEnd::open);
-  EXPECT_EQ(back->record.tried[2].us, 900U);
+  EXPECT_EQ(back->record.tried[2].end, AttemptEnd::untranslatable);
+  EXPECT_EQ(back->record.tried[3].us, 900U);
   EXPECT_EQ(reader.decision(bytes).error().detail,
             "an entry of kind response_end, expected decision");
 }

@@ -36,6 +36,8 @@ inline constexpr std::array<Rejection, kProblemCount> kRejections = {{
     {400, "", "uninspectable_content",
      "The request holds content that the rules of this route cannot inspect.", false, 0},
     {503, "", "upstream_unavailable", "No provider of this route is available for now.", false, 1},
+    {400, "", "unsupported_parameter",
+     "The request holds what no target of this route can be asked for.", false, 0},
 }};
 static_assert(kRejections.back().status != 0, "every problem has its row");
 

@@ -8,6 +8,7 @@
 #include "dialect/callout.h"
 #include "dialect/openai_moderation.h"
 #include "dialect/protocol.h"
+#include "dialect/translation.h"
 #include "gateway/internal/inspection.h"
 #include "gateway/internal/stream_inspector.h"
 #include "gateway/internal/worker.h"
@@ -64,6 +65,7 @@ class Exchange final : public containment::InFlight {
   [[nodiscard]] bool rule_on_route(std::optional<Problem>& problem);
   [[nodiscard]] const model::Target* first_target();
   [[nodiscard]] bool speaks(const model::Target& target) const;
+  [[nodiscard]] bool speaks(const Pool& pool) const;
   [[nodiscard]] std::optional<Problem> check_readable();
   void inspect(std::string_view body);
   void set_fault(dialect::RequestFault fault);
@@ -134,6 +136,22 @@ class Exchange final : public containment::InFlight {
   void collect_headers(std::vector<net::Header>& headers) const;
   [[nodiscard]] std::string_view inspect_whole(std::string_view body, std::string& changed);
 
+  // Other dialects; exchange_translate.cc.
+  /// What passes between the caller's dialect and another.
+  struct Crossing {
+    std::string body;  ///< of the request, then of a stream's last bytes
+    dialect::RequestFault fault;
+    std::unique_ptr<dialect::StreamTranslator> stream;
+  };
+  [[nodiscard]] bool crosses() const noexcept {
+    return pool_->provider.dialect != protocol_.dialect();
+  }
+  [[nodiscard]] bool translate(const model::Target& target);
+  /// The next bytes of a stream, until the next call; nothing if they have no equal.
+  [[nodiscard]] std::optional<std::string_view> retold(std::string_view bytes);
+  [[nodiscard]] std::int64_t now_s() const noexcept;
+  [[nodiscard]] dialect::Usage usage_of(const StreamInspector& inspector) const noexcept;
+
   // Streams.
   [[nodiscard]] StreamContext stream_context();
   [[nodiscard]] bool may_wait(const StreamInspector& inspector, std::size_t bytes) const noexcept;
@@ -197,6 +215,7 @@ class Exchange final : public containment::InFlight {
   std::unique_ptr<BlockedBy> blocked_by_;  ///< likewise
   Commitment answer_commitment_;
   Trial trial_;
+  std::unique_ptr<Crossing> crossing_;  ///< null until a target of another dialect is chosen
   std::unique_ptr<Captured> captured_;  ///< null where nothing is kept
   std::string decision_id_;
   std::string end_id_;

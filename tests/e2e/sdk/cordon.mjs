@@ -46,19 +46,38 @@ function parityRoutes() {
     .join("");
 }
 
+// To the simulator's other shape, and for callers of the other one back to its first.
+const CROSSED = ["normal", "echo", "slow", "error_frame", "context_length"];
+function crossedRoutes() {
+  return CROSSED.map((name) => `
+  - {name: crossed-${name}, targets: [{provider: other, model: sim-${name}}], rulepacks: [sdk-tests], translate: on}
+  - {name: back-${name}, targets: [{provider: sim, model: sim-${name}}], rulepacks: [sdk-tests], translate: on}`)
+    .join("");
+}
+
 function config(upstream, dialect) {
+  const other = dialect === "openai" ? "anthropic" : "openai";
   const [sha, limited] = [KEY, LIMITED_KEY].map((key) => createHash("sha256").update(key).digest("hex"));
   return `
 listen: {gateway: "127.0.0.1:0", control: "127.0.0.1:0"}
 threads: 1
 providers:
   - {name: sim, dialect: ${dialect}, base_url: "${upstream}/v1"}
+  - {name: other, dialect: ${other}, base_url: "${upstream}/v1"}
 rulepacks: {files: [rules.yaml]}
 routes:
   - {name: plain, targets: [{provider: sim, model: sim-small}]}
   - {name: guarded, targets: [{provider: sim, model: sim-echo}], rulepacks: [sdk-tests]}
   - {name: slow, targets: [{provider: sim, model: sim-slow}], rulepacks: [sdk-tests]}
-  - {name: doomed, targets: [{provider: sim, model: sim-small}]}${parityRoutes()}
+  - {name: doomed, targets: [{provider: sim, model: sim-small}]}
+  - name: crossing-over
+    targets: [{provider: sim, model: sim-overloaded}, {provider: other, model: sim-echo}]
+    retry: {attempts_max: 1}
+    translate: on
+  - name: crossing-back
+    targets: [{provider: other, model: sim-overloaded}, {provider: sim, model: sim-echo}]
+    retry: {attempts_max: 1}
+    translate: on${crossedRoutes()}${parityRoutes()}
 flags: [{name: tools}, {name: beta, enabled: false}, {name: summaries}]
 tenants:
   - {name: sdk, key_sha256: ["${sha}"], routes: ["*"]}
