@@ -220,12 +220,17 @@ net::Task<std::vector<containment::NodeReceipt>> GatewayThreads::adopt(
 
 namespace {
 
-bool same_trust(const Credentials& a, const Credentials& b, const std::string& provider) {
-  const auto in_a = a.trusted.find(provider);
-  const auto in_b = b.trusted.find(provider);
-  if (in_a == a.trusted.end() || in_b == b.trusted.end())
-    return in_a == a.trusted.end() && in_b == b.trusted.end();
+using Digests = std::map<std::string, std::string, std::less<>>;
+
+bool same_for(const std::string& provider, const Digests& a, const Digests& b) {
+  const auto in_a = a.find(provider);
+  const auto in_b = b.find(provider);
+  if (in_a == a.end() || in_b == b.end()) return in_a == a.end() && in_b == b.end();
   return in_a->second == in_b->second;
+}
+
+bool same_trust(const Credentials& a, const Credentials& b, const std::string& provider) {
+  return same_for(provider, a.trusted, b.trusted) && same_for(provider, a.shown, b.shown);
 }
 
 }  // namespace
@@ -239,10 +244,10 @@ void GatewayThreads::use(std::shared_ptr<const api::Secrets> secrets) {
       continue;
     access.tls = before->second.tls;
   }
-  if (credentials_->gateway.digest != next->gateway.digest) {
+  if (!credentials_->gateway.same(next->gateway)) {
     for (const auto& thread : threads_) thread->gateway().use(next->gateway.tls);
   }
-  if (credentials_->control.digest != next->control.digest && use_control_) {
+  if (!credentials_->control.same(next->control) && use_control_) {
     use_control_(next->control.tls);
   }
   credentials_ = std::move(next);
@@ -262,14 +267,23 @@ std::vector<std::string> GatewayThreads::differing(const api::Secrets& secrets) 
   if (credentials_->control.digest != next.control.digest) {
     lines.emplace_back("the control API has another certificate");
   }
+  if (credentials_->gateway.clients != next.gateway.clients) {
+    lines.emplace_back("the gateway trusts its clients by other certificates");
+  }
+  if (credentials_->control.clients != next.control.clients) {
+    lines.emplace_back("the control API trusts its clients by other certificates");
+  }
   for (const auto& [provider, access] : next.access) {
     const auto before = credentials_->access.find(provider);
     if (before == credentials_->access.end()) continue;  // it is new, which is said already
     if (before->second.key != access.key) {
       lines.push_back(fmt::format("provider {} has another key", provider));
     }
-    if (!same_trust(*credentials_, next, provider)) {
+    if (!same_for(provider, credentials_->trusted, next.trusted)) {
       lines.push_back(fmt::format("provider {} is trusted by other certificates", provider));
+    }
+    if (!same_for(provider, credentials_->shown, next.shown)) {
+      lines.push_back(fmt::format("provider {} is shown another certificate", provider));
     }
   }
   return lines;

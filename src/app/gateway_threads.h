@@ -33,10 +33,17 @@ struct Credentials final : api::Secrets {
   Access access;
   /// SHA-256 of the certificates that a provider with TLS is trusted by; empty: the system's.
   std::map<std::string, std::string, std::less<>> trusted;
-  /// A listener's certificate and key; `digest` tells one from another. Null: plain.
+  /// SHA-256 of the certificate and key that are shown to a provider with TLS; empty: none.
+  std::map<std::string, std::string, std::less<>> shown;
+  /// A listener's certificate and key, and the certificates that its clients are trusted by; the
+  /// digests tell one from another. Null: plain. An empty `clients` asks them for nothing.
   struct Listener {
     std::shared_ptr<const net::Tls> tls;
     std::string digest;
+    std::string clients;
+    [[nodiscard]] bool same(const Listener& other) const noexcept {
+      return digest == other.digest && clients == other.clients;
+    }
   };
   Listener gateway;
   Listener control;

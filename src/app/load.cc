@@ -65,8 +65,40 @@ Result<Credentials::Listener> load_listener(const model::Listen& listen) {
   CORDON_TRY(const std::string cert, read_text(listen.cert_file));
   CORDON_TRY(const std::string key, read_text(listen.key_file));
   listener.digest = crypto::hex(crypto::sha256(cert + key));
-  CORDON_TRY(listener.tls, net::Tls::server(listen.cert_file, listen.key_file));
+  net::ClientTrust clients;
+  if (!listen.client_ca.empty()) {
+    CORDON_TRY(const std::string trusted, read_text(listen.client_ca));
+    listener.clients = crypto::hex(crypto::sha256(trusted));
+    clients.ca_file = listen.client_ca;
+    clients.need = listen.client_cert == model::ClientCert::required
+                       ? net::ClientTrust::Need::required
+                       : net::ClientTrust::Need::optional;
+  }
+  const net::CertificateFiles own{listen.cert_file, listen.key_file};
+  CORDON_TRY(listener.tls, net::Tls::server(own, clients));
   return listener;
+}
+
+/// The TLS settings of a provider, noted in `secrets` by the digests of their files.
+Result<std::shared_ptr<const net::Tls>> load_provider_tls(const model::ProviderConfig& provider,
+                                                          Credentials& secrets) {
+  const std::string& name = provider.provider.name;
+  const std::string& file = provider.provider.ca_file;
+  std::string trusted;
+  std::string shown;
+  if (!file.empty()) {
+    CORDON_TRY(const std::string text, read_text(file));
+    trusted = crypto::hex(crypto::sha256(text));
+  }
+  if (!provider.client_cert.empty()) {
+    CORDON_TRY(const std::string cert, read_text(provider.client_cert));
+    CORDON_TRY(const std::string key, read_text(provider.client_key));
+    shown = crypto::hex(crypto::sha256(cert + key));
+  }
+  secrets.trusted.emplace(name, std::move(trusted));
+  secrets.shown.emplace(name, std::move(shown));
+  const net::CertificateFiles own{provider.client_cert, provider.client_key};
+  return net::Tls::client(file, own);
 }
 
 Status load_access(Loaded& loaded) {
@@ -77,14 +109,7 @@ Status load_access(Loaded& loaded) {
     gateway::ProviderAccess access;
     CORDON_TRY(access.key, read_key(provider));
     if (provider.provider.endpoint.tls) {
-      const std::string& file = provider.provider.ca_file;
-      std::string trusted;
-      if (!file.empty()) {
-        CORDON_TRY(const std::string text, read_text(file));
-        trusted = crypto::hex(crypto::sha256(text));
-      }
-      CORDON_TRY(access.tls, net::Tls::client(file));
-      secrets->trusted.emplace(provider.provider.name, std::move(trusted));
+      CORDON_TRY(access.tls, load_provider_tls(provider, *secrets));
     }
     secrets->access.emplace(provider.provider.name, std::move(access));
   }

@@ -26,6 +26,7 @@ constexpr std::array<std::string_view, 3> kDurabilities = {"before_answer", "bef
                                                            "deferred"};
 constexpr std::array<std::string_view, kIncidentClassCount> kClasses = {
     "prompt_injection_bypass", "unsafe_output", "data_leakage", "policy_drift"};
+constexpr std::array<std::string_view, 2> kClientCerts = {"required", "optional"};
 constexpr std::array<std::string_view, 3> kAutoDo = {"shadow", "ask", "act"};
 constexpr std::array<std::string_view, 3> kSeverities = {"SEV-1", "SEV-2", "SEV-3"};
 
@@ -76,12 +77,19 @@ Status read_listen(const YamlNode& root, Config& config) {
 Status read_certificate(const YamlNode& tls, std::string_view key, Listen& listen) {
   const YamlNode* node = section(tls, key);
   if (node == nullptr) return {};
-  static constexpr std::array<std::string_view, 2> kKeys = {"cert", "key"};
+  static constexpr std::array<std::string_view, 4> kKeys = {"cert", "key", "client_ca",
+                                                            "client_cert"};
   CORDON_CHECK(node->check_keys(kKeys));
   CORDON_CHECK(node->require("cert"));
   CORDON_CHECK(node->require("key"));
   CORDON_CHECK(read_text(*node, "cert", listen.cert_file));
-  return read_text(*node, "key", listen.key_file);
+  CORDON_CHECK(read_text(*node, "key", listen.key_file));
+  CORDON_CHECK(read_text(*node, "client_ca", listen.client_ca));
+  if (const YamlNode* need = node->find("client_cert");
+      need != nullptr && listen.client_ca.empty()) {
+    return tl::make_unexpected(need->error("found client_cert, expected client_ca beside it"));
+  }
+  return read_word(*node, "client_cert", kClientCerts, listen.client_cert);
 }
 
 Status read_tls(const YamlNode& root, Config& config) {
@@ -128,12 +136,25 @@ Status read_timeouts(const YamlNode& provider, Timeouts& timeouts) {
   return read_duration(*node, "idle", 10ms, 1h, timeouts.idle);
 }
 
+Status read_client_certificate(const YamlNode& node, ProviderConfig& provider) {
+  const YamlNode* const cert = node.find("client_cert");
+  const YamlNode* const key = node.find("client_key");
+  if (cert == nullptr && key == nullptr) return {};
+  CORDON_CHECK(node.require("client_cert"));
+  CORDON_CHECK(node.require("client_key"));
+  if (!provider.provider.endpoint.tls) {
+    return tl::make_unexpected(cert->error("found client_cert, expected an https base_url"));
+  }
+  CORDON_CHECK(read_text(node, "client_cert", provider.client_cert));
+  return read_text(node, "client_key", provider.client_key);
+}
+
 Status read_providers(const YamlNode& root, Config& config) {
   Names names("provider");
   return each(root, "providers", kItemsMax, [&](const YamlNode& node) -> Status {
-    static constexpr std::array<std::string_view, 9> kKeys = {
-        "name",    "dialect",  "base_url", "key_env",     "key_file",
-        "ca_file", "timeouts", "breaker",  "retry_budget"};
+    static constexpr std::array<std::string_view, 11> kKeys = {
+        "name",        "dialect",    "base_url", "key_env", "key_file",    "ca_file",
+        "client_cert", "client_key", "timeouts", "breaker", "retry_budget"};
     CORDON_CHECK(node.check_keys(kKeys));
     ProviderConfig provider;
     CORDON_TRY(provider.provider.name, names.take(node));
@@ -150,6 +171,7 @@ Status read_providers(const YamlNode& root, Config& config) {
     CORDON_CHECK(read_text(node, "key_env", provider.key_env));
     CORDON_CHECK(read_text(node, "key_file", provider.key_file));
     CORDON_CHECK(read_text(node, "ca_file", provider.provider.ca_file));
+    CORDON_CHECK(read_client_certificate(node, provider));
     if (!provider.key_env.empty() && !provider.key_file.empty()) {
       return tl::make_unexpected(
           node.find("key_file")->error("found key_file beside key_env, expected one of them"));

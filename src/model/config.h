@@ -19,12 +19,17 @@
 
 namespace cordon::model {
 
+/// Whether a client must show a certificate where the listener trusts some.
+enum class ClientCert : std::uint8_t { required, optional };
+
 /// Where to listen, and the certificate if it is TLS. Files are read when the program starts.
 struct Listen {
   std::string address;     ///< an IP address, never a name
   std::uint16_t port = 0;  ///< 0 lets the kernel choose
   std::string cert_file;
-  std::string key_file;  ///< both or neither
+  std::string key_file;        ///< both or neither
+  std::string client_ca = {};  ///< clients are trusted by these; empty: they are asked for nothing
+  ClientCert client_cert = ClientCert::required;
   [[nodiscard]] bool tls() const noexcept { return !cert_file.empty(); }
   friend bool operator==(const Listen&, const Listen&) = default;
 };
@@ -42,6 +47,8 @@ struct ProviderConfig {
   Provider provider;
   std::string key_env;
   std::string key_file;
+  std::string client_cert = {};  ///< shown to a provider that asks; with its key or neither
+  std::string client_key = {};
 };
 
 /// A route as written: rulepacks by name, because their digests are known only once loaded.

@@ -8,7 +8,8 @@ bool same_place(const Listen& a, const Listen& b) noexcept {
 }
 
 bool same_files(const Listen& a, const Listen& b) noexcept {
-  return a.cert_file == b.cert_file && a.key_file == b.key_file;
+  return a.cert_file == b.cert_file && a.key_file == b.key_file && a.client_ca == b.client_ca &&
+         a.client_cert == b.client_cert;
 }
 
 /// Collects the names of what differs.

@@ -24,6 +24,7 @@ TEST(ConfigReload, NamesEveryKeyThatTakesARestart) {
       {"listen: {control: '127.0.0.1:9'}", "listen.control"},
       {"tls: {gateway: {cert: a, key: b}}", "tls.gateway"},
       {"tls: {control: {cert: a, key: b}}", "tls.control"},
+      {"tls: {control: {cert: a, key: b, client_ca: c}}", "tls.control"},
       {"threads: 3", "threads"},
       {"journal: {lazy_window: 20ms}", "journal"},
       {"limits: {connections_max: 7}", "limits.connections_max"},
@@ -35,6 +36,12 @@ TEST(ConfigReload, NamesEveryKeyThatTakesARestart) {
        "connectors"},
       {"updates: {customer_tenants: 2}", "updates"},
   };
+  const std::string_view ca = "tls: {gateway: {cert: a, key: b, client_ca: c}}";
+  const std::string_view let =
+      "tls: {gateway: {cert: a, key: b, client_ca: c, client_cert: optional}}";
+  EXPECT_EQ(keys_for_restart(config("tls: {gateway: {cert: a, key: b}}"), config(ca)),
+            Keys{"tls.gateway"});
+  EXPECT_EQ(keys_for_restart(config(ca), config(let)), Keys{"tls.gateway"});
   for (const auto& [text, key] : cases) {
     EXPECT_EQ(keys_for_restart(before, config(text)), Keys{key}) << text;
     EXPECT_EQ(keys_for_restart(config(text), before), Keys{key}) << text;

@@ -299,6 +299,8 @@ TEST(Config, EveryKeyIsOnItsPage) {
                                      "listen.control",
                                      "tls.gateway",
                                      "tls.control",
+                                     "tls.gateway.client_ca",
+                                     "tls.gateway.client_cert",
                                      "threads",
                                      "journal.segment_bytes",
                                      "journal.lazy_window",
@@ -316,6 +318,8 @@ TEST(Config, EveryKeyIsOnItsPage) {
                                      "providers[].key_env",
                                      "providers[].key_file",
                                      "providers[].ca_file",
+                                     "providers[].client_cert",
+                                     "providers[].client_key",
                                      "providers[].timeouts",
                                      "routes[].name",
                                      "routes[].targets",
@@ -351,6 +355,43 @@ TEST(Config, EveryKeyIsOnItsPage) {
                                      "auto_containment[].severity",
                                      "auto_containment[].do"}) {
     EXPECT_NE(page.str().find("`" + std::string(key) + "`"), std::string::npos) << key;
+  }
+}
+
+TEST(Config, ReadsWhichClientsAListenerTrustsAndWhatAProviderIsShown) {
+  const auto read = Config::parse(R"(
+tls:
+  gateway: {cert: a.pem, key: a.key, client_ca: clients.pem}
+  control: {cert: a.pem, key: a.key, client_ca: people.pem, client_cert: optional}
+providers:
+  - {name: p, base_url: 'https://api.example.com', client_cert: us.pem, client_key: us.key}
+)",
+                                  "test.yaml");
+  ASSERT_TRUE(read) << read.error().detail;
+  EXPECT_EQ(read->gateway.client_ca, "clients.pem");
+  EXPECT_EQ(read->gateway.client_cert, ClientCert::required);
+  EXPECT_EQ(read->control.client_ca, "people.pem");
+  EXPECT_EQ(read->control.client_cert, ClientCert::optional);
+  EXPECT_EQ(read->providers[0].client_cert, "us.pem");
+  EXPECT_EQ(read->providers[0].client_key, "us.key");
+}
+
+TEST(Config, RefusesClientCertificatesThatWouldNeverBeAskedOrShown) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"tls: {gateway: {client_ca: c}}", "cert"},
+      {"tls: {gateway: {cert: a, key: b, client_cert: optional}}",
+       "1:47: found client_cert, expected client_ca beside it"},
+      {"tls: {gateway: {cert: a, key: b, client_ca: c, client_cert: maybe}}", "found 'maybe'"},
+      {"providers: [{name: p, base_url: 'https://a.test', client_cert: c}]", "client_key"},
+      {"providers: [{name: p, base_url: 'https://a.test', client_key: c}]", "client_cert"},
+      {"providers: [{name: p, base_url: 'http://a.test', client_cert: c, client_key: k}]",
+       "found client_cert, expected an https base_url"},
+  };
+  for (const auto& [text, told] : cases) {
+    const auto read = Config::parse(text, "test.yaml");
+    ASSERT_FALSE(read) << text;
+    EXPECT_EQ(read.error().detail.find("test.yaml:1:"), 0U) << read.error().detail;
+    EXPECT_NE(read.error().detail.find(told), std::string::npos) << read.error().detail;
   }
 }
 

@@ -30,6 +30,18 @@ void ServerState::connection_closed(ServerConnection& connection) {
   if (resume_accepting) resume_accepting();
 }
 
+void ServerState::note_refused(std::string_view peer, const Error& why) {
+  const MonoTime now = loop.now();
+  if (now < refused_until_) {
+    ++refused_unsaid_;
+    return;
+  }
+  refused_until_ = loop.reactor().after(std::chrono::seconds(1));
+  log::warn("net.client_refused",
+            {{"peer", peer}, {"detail", why.detail}, {"others", refused_unsaid_}});
+  refused_unsaid_ = 0;
+}
+
 namespace {
 
 /// Accepts while there is room. Level-triggered, so that a pause forgets nothing.

@@ -84,7 +84,10 @@ Task<bool> ServerConnection::shake_hands() {
   const std::string no_host;
   const std::shared_ptr<const Tls> tls = server_.options.tls;  // another may take its place
   const Status shaken = co_await channel_.handshake(tls->context(), no_host, deadline, &cancel);
-  if (!shaken) ++server_.counts.refused;
+  if (!shaken) {
+    ++server_.counts.refused;
+    server_.note_refused(peer_, shaken.error());
+  }
   co_return shaken.has_value();
 }
 

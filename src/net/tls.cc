@@ -133,12 +133,42 @@ tl::unexpected<Error> refused(const char* what, const std::string& file) {
               std::string(what) + " '" + file + "': " + internal::tls_failure(nullptr));
 }
 
+Status show(SSL_CTX* context, const CertificateFiles& own) {
+  if (::SSL_CTX_use_certificate_chain_file(context, own.cert.c_str()) != 1) {
+    return refused("cannot use the certificate", own.cert);
+  }
+  if (::SSL_CTX_use_PrivateKey_file(context, own.key.c_str(), SSL_FILETYPE_PEM) != 1 ||
+      ::SSL_CTX_check_private_key(context) != 1) {
+    return refused("cannot use the key", own.key);
+  }
+  return {};
+}
+
+Status ask_clients(SSL_CTX* context, const ClientTrust& clients) {
+  if (::SSL_CTX_load_verify_locations(context, clients.ca_file.c_str(), nullptr) != 1) {
+    return refused("cannot trust clients by", clients.ca_file);
+  }
+  // Their names tell a client with several certificates which of them to show.
+  STACK_OF(X509_NAME)* names = ::SSL_load_client_CA_file(clients.ca_file.c_str());
+  if (names == nullptr) return refused("cannot trust clients by", clients.ca_file);
+  ::SSL_CTX_set_client_CA_list(context, names);
+  const int need =
+      clients.need == ClientTrust::Need::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
+  ::SSL_CTX_set_verify(context, SSL_VERIFY_PEER | need, nullptr);
+  // A resumed session would let a client in by a certificate that has expired since.
+  ::SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  ::SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+  ::SSL_CTX_set_num_tickets(context, 0);
+  return {};
+}
+
 }  // namespace
 
 Tls::Tls(std::unique_ptr<internal::TlsContext> context) : context_(std::move(context)) {}
 Tls::~Tls() = default;
 
-Result<std::shared_ptr<const Tls>> Tls::client(const std::string& ca_file) {
+Result<std::shared_ptr<const Tls>> Tls::client(const std::string& ca_file,
+                                               const CertificateFiles& own) {
   auto made = make_context(TlsContext::Side::client);
   if (made == nullptr) return fail(Errc::exhausted, "no memory for TLS");
   SSL_CTX* context = made->context.get();
@@ -147,21 +177,17 @@ Result<std::shared_ptr<const Tls>> Tls::client(const std::string& ca_file) {
                          ? ::SSL_CTX_set_default_verify_paths(context)
                          : ::SSL_CTX_load_verify_locations(context, ca_file.c_str(), nullptr);
   if (loaded != 1) return refused("cannot trust", ca_file);
+  if (!own.cert.empty()) CORDON_CHECK(show(context, own));
   return std::make_shared<const Tls>(std::move(made));
 }
 
-Result<std::shared_ptr<const Tls>> Tls::server(const std::string& cert_file,
-                                               const std::string& key_file) {
+Result<std::shared_ptr<const Tls>> Tls::server(const CertificateFiles& own,
+                                               const ClientTrust& clients) {
   auto made = make_context(TlsContext::Side::server);
   if (made == nullptr) return fail(Errc::exhausted, "no memory for TLS");
   SSL_CTX* context = made->context.get();
-  if (::SSL_CTX_use_certificate_chain_file(context, cert_file.c_str()) != 1) {
-    return refused("cannot use the certificate", cert_file);
-  }
-  if (::SSL_CTX_use_PrivateKey_file(context, key_file.c_str(), SSL_FILETYPE_PEM) != 1 ||
-      ::SSL_CTX_check_private_key(context) != 1) {
-    return refused("cannot use the key", key_file);
-  }
+  CORDON_CHECK(show(context, own));
+  if (!clients.ca_file.empty()) CORDON_CHECK(ask_clients(context, clients));
   return std::make_shared<const Tls>(std::move(made));
 }
 

@@ -62,6 +62,16 @@ Cert make_cert(const Wish& wish, EVP_PKEY* key, X509* issuer, EVP_PKEY* issuer_k
   return cert;
 }
 
+/// More than a TLS record and more than a socket buffer.
+std::string big_body() {
+  std::string body;
+  // Stretches of a length that divides no record, so that a lost or doubled one shows.
+  for (int i = 0; body.size() < (std::size_t{3} << 20); ++i) {
+    body += std::string(997, static_cast<char>('a' + i % 23));
+  }
+  return body;
+}
+
 class NetTls : public testing::Test {
  protected:
   NetTls()
@@ -91,7 +101,29 @@ class NetTls : public testing::Test {
   }
   std::shared_ptr<const Tls> serving(X509* cert) {
     write_cert("cert.pem", cert);
-    return Tls::server(path("cert.pem"), path("key.pem")).value();
+    return Tls::server(own("cert.pem")).value();
+  }
+  CertificateFiles own(const std::string& cert) const { return {path(cert), path("key.pem")}; }
+  /// A server for localhost that trusts clients by the authority.
+  std::shared_ptr<const Tls> asking_clients(ClientTrust::Need need) {
+    Wish wish;
+    wish.name = "DNS:localhost";
+    write_cert("cert.pem", make_cert(wish, key_.get(), ca_.get(), ca_key_.get()).get());
+    const ClientTrust clients{path("ca.pem"), need};
+    return Tls::server(own("cert.pem"), clients).value();
+  }
+  /// Whether localhost answers a client that shows `cert`, or none.
+  bool lets_in(std::uint16_t port, X509* cert) {
+    Request request;
+    request.url = "https://localhost:" + std::to_string(port) + "/big";
+    CertificateFiles shown;
+    if (cert != nullptr) {
+      write_cert("client.pem", cert);
+      shown = own("client.pem");
+    }
+    request.tls = Tls::client(path("ca.pem"), shown).value();
+    const auto response = fetch(request);
+    return response && response->body == big_body();
   }
   /// The body that `host` gives, or the error's detail.
   std::string ask(std::uint16_t port, const std::string& host) {
@@ -107,16 +139,6 @@ class NetTls : public testing::Test {
   Key key_;
   Cert ca_;
 };
-
-/// More than a TLS record and more than a socket buffer.
-std::string big_body() {
-  std::string body;
-  // Stretches of a length that divides no record, so that a lost or doubled one shows.
-  for (int i = 0; body.size() < (std::size_t{3} << 20); ++i) {
-    body += std::string(997, static_cast<char>('a' + i % 23));
-  }
-  return body;
-}
 
 class BigHandler final : public Handler {
  public:
@@ -245,10 +267,75 @@ TEST_F(NetTls, APlainClientAndASilentOneAreDropped) {
 
 TEST_F(NetTls, RefusesUnreadableFilesAndAKeyOfAnotherCertificate) {
   EXPECT_FALSE(Tls::client(path("absent.pem")).has_value());
-  EXPECT_FALSE(Tls::server(path("absent.pem"), path("key.pem")).has_value());
-  const auto other = Tls::server(path("ca.pem"), path("key.pem"));
+  EXPECT_FALSE(Tls::server(own("absent.pem")).has_value());
+  const auto other = Tls::server(own("ca.pem"));
   ASSERT_FALSE(other.has_value());
   EXPECT_EQ(other.error().code, Errc::invalid);
+  const auto shown = Tls::client(path("ca.pem"), own("ca.pem"));
+  ASSERT_FALSE(shown.has_value());
+  EXPECT_NE(shown.error().detail.find("cannot use the key"), std::string::npos);
+  const Wish wish;
+  write_cert("cert.pem", make_cert(wish, key_.get(), ca_.get(), ca_key_.get()).get());
+  const ClientTrust absent{path("absent.pem")};
+  const ClientTrust no_certificate{path("key.pem")};
+  for (const ClientTrust& clients : {absent, no_certificate}) {
+    const auto server = Tls::server(own("cert.pem"), clients);
+    ASSERT_FALSE(server.has_value());
+    EXPECT_EQ(server.error().code, Errc::invalid);
+    EXPECT_NE(server.error().detail.find("cannot trust clients by"), std::string::npos);
+  }
+}
+
+TEST_F(NetTls, LetsInClientsOfItsAuthorityAloneWhereACertificateIsRequired) {
+  BigHandler handler;
+  ServerThread server(handler, with(asking_clients(ClientTrust::Need::required)));
+  Wish client;
+  client.name = "DNS:app.test";
+  Wish expired = client;
+  expired.until_seconds = -60;
+  Wish future = client;
+  future.from_seconds = 600;
+  Wish authority;
+  authority.authority = true;
+  const Key other(::EVP_EC_gen("P-256"));
+  const Cert stranger = make_cert(authority, other.get(), nullptr, nullptr);
+  const auto issued = [&](const Wish& wish) {
+    return make_cert(wish, key_.get(), ca_.get(), ca_key_.get());
+  };
+  // Its issuer has the authority's name and not its key.
+  const Cert forged = make_cert(client, key_.get(), stranger.get(), other.get());
+  const Cert self = make_cert(client, key_.get(), nullptr, nullptr);
+  EXPECT_TRUE(lets_in(server.port(), issued(client).get()));
+  EXPECT_FALSE(lets_in(server.port(), nullptr));
+  EXPECT_FALSE(lets_in(server.port(), issued(expired).get()));
+  EXPECT_FALSE(lets_in(server.port(), issued(future).get()));
+  EXPECT_FALSE(lets_in(server.port(), forged.get()));
+  EXPECT_FALSE(lets_in(server.port(), self.get()));
+  EXPECT_EQ(server.counts().requests, 1U);
+  EXPECT_EQ(server.counts().refused, 5U);
+}
+
+TEST_F(NetTls, AnOptionalClientCertificateMayBeAbsentAndNotWrong) {
+  BigHandler handler;
+  ServerThread server(handler, with(asking_clients(ClientTrust::Need::optional)));
+  Wish client;
+  client.name = "DNS:app.test";
+  EXPECT_TRUE(lets_in(server.port(), nullptr));
+  EXPECT_TRUE(
+      lets_in(server.port(), make_cert(client, key_.get(), ca_.get(), ca_key_.get()).get()));
+  const Cert self = make_cert(client, key_.get(), nullptr, nullptr);
+  EXPECT_FALSE(lets_in(server.port(), self.get()));
+  EXPECT_EQ(server.counts().requests, 2U);
+}
+
+TEST_F(NetTls, AsksClientsThatComeAfterItsTrustChanged) {
+  BigHandler handler;
+  Wish wish;
+  wish.name = "DNS:localhost";
+  ServerThread server(handler, with(signed_for(wish)));
+  EXPECT_TRUE(lets_in(server.port(), nullptr));
+  server.use(asking_clients(ClientTrust::Need::required));
+  EXPECT_FALSE(lets_in(server.port(), nullptr));
 }
 
 }  // namespace

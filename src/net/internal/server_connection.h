@@ -36,10 +36,15 @@ struct ServerState {
   void connection_opened(ServerConnection& connection);
   void connection_closed(ServerConnection& connection);
   std::function<void()> resume_accepting;
+  /// Logs why a client with TLS was not let in; one line a second at most, with the count of those
+  /// it stands for, so that nobody can fill the log.
+  void note_refused(std::string_view peer, const Error& why);
 
  private:
   std::string date_;
   MonoTime date_until_{0};
+  MonoTime refused_until_{0};
+  std::uint64_t refused_unsaid_ = 0;
 };
 
 /// Lives in the frame of `run`. Everything `ServerExchange` promises is done here.
