@@ -29,7 +29,7 @@ bool take_cut(Cancel* cancel) noexcept;
 }  // namespace internal
 
 /// How late a deadline may be noticed; never early.
-inline constexpr std::chrono::milliseconds kTick{32};
+inline constexpr std::chrono::milliseconds kTick{8};
 /// Stands for "no deadline". Every wait on a peer has one; a wait for our own shutdown may not.
 inline constexpr std::chrono::milliseconds kNoDeadline = std::chrono::milliseconds::max();
 

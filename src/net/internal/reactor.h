@@ -135,7 +135,7 @@ class Reactor {
  private:
   friend class Timer;
   friend class Parking;
-  static constexpr std::int64_t kSlots = 512;
+  static constexpr std::int64_t kSlots = 2048;
   static constexpr int kEvents = 256;
   /// So many tasks run before those that yielded meanwhile go on.
   static constexpr int kYieldedAfter = 64;
