@@ -110,8 +110,10 @@ export async function startCordon({ dialect = "openai" } = {}) {
   const stop = async () => {
     for (const child of children) {
       if (!hasEnded(child)) {
+        const late = setTimeout(() => child.kill("SIGKILL"), 15000);
         child.kill("SIGTERM");
-        await Promise.race([once(child, "exit"), sleep(15000).then(() => child.kill("SIGKILL"))]);
+        await once(child, "exit");
+        clearTimeout(late);  // it would keep this process alive
       }
     }
     rmSync(dir, { recursive: true, force: true });
