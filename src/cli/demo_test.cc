@@ -118,7 +118,7 @@ class DemoClients : public DemoParts {
 
 TEST_F(DemoClients, SeeWholeAnswersAndNoLeak) {
   EXPECT_EQ(
-      endings(sim::Scenario::normal, 8),
+      endings(sim::Scenario::normal, 32),
       (std::set<std::pair<bool, Ending>>{{false, Ending::complete}, {true, Ending::complete}}));
   EXPECT_EQ(leaked_, 0U);
 }
