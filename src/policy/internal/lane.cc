@@ -129,7 +129,7 @@ void Lane::find_full() {
 bool Lane::is_full(std::span<const Ends> of_branch) const {
   std::size_t clauses = 1;
   for (std::size_t i = 1; i < of_branch.size(); ++i) {
-    clauses += of_branch[i].clause != of_branch[i - 1].clause ? 1 : 0;
+    if (of_branch[i].clause != of_branch[i - 1].clause) ++clauses;
   }
   return clauses == core_.branches[of_branch.front().branch].clauses;
 }
