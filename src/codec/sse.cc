@@ -125,6 +125,7 @@ Result<std::optional<SseEvent>> SseFramer::next() {
     return event;
   }
   if (text_.size() - event_begin_ - lead_ > event_bytes_max_) {
+    own_rest();  // the caller's bytes are gone when it asks again
     return fail(Errc::exhausted,
                 fmt::format("an event of more than {} bytes (event_bytes_max)", event_bytes_max_));
   }
