@@ -152,10 +152,8 @@ Result<std::shared_ptr<const gateway::Live>> GatewayThreads::make_live(
   live->effective = std::make_shared<const containment::Effective>(std::move(generation));
   gateway::share_health(*live, live_.get());
   CORDON_CHECK(gateway::check(*live));
-  gateway::UsedBefore used;
-  if (used_today_) used = used_today_();
   live->quotas = gateway::quotas_of(live->effective->generation(), live_ ? &live_->quotas : nullptr,
-                                    used, control_.now());
+                                    used_today_, control_.now());
   return live;
 }
 

@@ -87,8 +87,8 @@ class GatewayThreads final : public api::Gateways {
   /// Before start(). `use` is called on the control thread when the control API is to show another
   /// certificate.
   void on_control_certificate(std::function<void(std::shared_ptr<const net::Tls>)> use);
-  /// Before start(). What the journal says was used today: asked on the control thread with each
-  /// generation, for tenants and keys whose use is not counted yet.
+  /// Before start(). What the journal says was used today: asked on the control thread with a
+  /// generation that has tenants or keys whose use is not counted yet.
   void on_used_today(std::function<gateway::UsedBefore()> used);
   /// Any thread.
   void note_durable(std::uint64_t durable);

@@ -277,11 +277,12 @@ std::string label_of(std::string_view key_sha256) {
   return "sha256:" + std::string(key_sha256.substr(0, kLabelDigits));
 }
 
-Quotas quotas_of(const model::Generation& generation, const Quotas* before, const UsedBefore& used,
-                 MonoTime now) {
+Quotas quotas_of(const model::Generation& generation, const Quotas* before,
+                 const std::function<UsedBefore()>& used, MonoTime now) {
   Quotas quotas;
+  std::optional<UsedBefore> counted;
   const auto add = [&](std::string_view what, Quotas::ByName Quotas::*list,
-                       const std::map<std::string, DayUse, std::less<>>& counted,
+                       std::map<std::string, DayUse, std::less<>> UsedBefore::*uses,
                        const std::string& name, const model::UsageLimits& limits) {
     if (!limits.any()) return;
     std::shared_ptr<Quota>& quota = (quotas.*list)[name];
@@ -294,17 +295,18 @@ Quotas quotas_of(const model::Generation& generation, const Quotas* before, cons
       return;
     }
     quota = std::make_shared<Quota>(fmt::format("{} '{}'", what, name), limits);
-    const auto found = counted.find(name);
-    if (found != counted.end()) quota->begin_with(found->second, used.day);
+    if (!counted) counted = used ? used() : UsedBefore();
+    const auto found = ((*counted).*uses).find(name);
+    if (found != ((*counted).*uses).end()) quota->begin_with(found->second, counted->day);
   };
   for (const model::Tenant& tenant : generation.tenants) {
-    add("tenant", &Quotas::tenants, used.tenants, tenant.name, tenant.limits);
+    add("tenant", &Quotas::tenants, &UsedBefore::tenants, tenant.name, tenant.limits);
     for (const model::KeyLimits& key : tenant.key_limits) {
-      add("key", &Quotas::keys, used.keys, label_of(key.sha256), key.limits);
+      add("key", &Quotas::keys, &UsedBefore::keys, label_of(key.sha256), key.limits);
     }
   }
   for (const model::IssuedKey& key : generation.keys) {
-    add("key", &Quotas::keys, used.keys, key.id, key.limits);
+    add("key", &Quotas::keys, &UsedBefore::keys, key.id, key.limits);
   }
   return quotas;
 }

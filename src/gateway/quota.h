@@ -168,9 +168,9 @@ struct UsedBefore {
 };
 
 /// The quotas that `generation` wants. What `before` has counts on, whatever its limits were; what
-/// it does not have begins with what `used` says.
+/// it does not have begins with what `used` says, which is asked only then, once; empty: nothing.
 [[nodiscard]] Quotas quotas_of(const model::Generation& generation, const Quotas* before,
-                               const UsedBefore& used, MonoTime now);
+                               const std::function<UsedBefore()>& used, MonoTime now);
 
 /// `20ms`, `1s`, `6m0s`, `7h0m0s`, rounded up: how OpenAI's reset headers say a time.
 [[nodiscard]] std::string format_reset(std::chrono::nanoseconds time);

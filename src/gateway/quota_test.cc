@@ -227,15 +227,23 @@ TEST(Quotas, BeginWithWhatTheJournalSaysOfToday) {
   model::Generation generation;
   generation.tenants = {{"a", {}, {}, {0, 0, 0, 10, 1'000, 5'000}}};
   UsedBefore used{day_of(kMorning), {{"a", {9, 999, 4'999}}}, {}};
-  const Quotas quotas = quotas_of(generation, nullptr, used, kNow);
+  int asked = 0;
+  const auto says = [&] {
+    ++asked;
+    return used;
+  };
+  const Quotas quotas = quotas_of(generation, nullptr, says, kNow);
   Quota& quota = *quotas.tenants.at("a");
   EXPECT_EQ(quota.standing(Limit::requests_per_day, kThen).remaining, 1U);
   EXPECT_EQ(quota.standing(Limit::tokens_per_day, kThen).remaining, 1U);
   EXPECT_EQ(quota.standing(Limit::cost_per_day, kThen).remaining, 1U);
   used.day -= 1;
-  const Quotas fresh = quotas_of(generation, nullptr, used, kNow);
+  const Quotas fresh = quotas_of(generation, nullptr, says, kNow);
   EXPECT_EQ(fresh.tenants.at("a")->standing(Limit::requests_per_day, kThen).remaining, 10U)
       << "yesterday is over";
+  EXPECT_EQ(asked, 2);
+  (void)quotas_of(generation, &quotas, says, kNow);
+  EXPECT_EQ(asked, 2) << "everybody is counted already";
 }
 
 TEST(Quotas, AreWrittenAsSamples) {

@@ -233,8 +233,9 @@ std::shared_ptr<const gateway::Live> GatewayHarness::live_of(model::Generation g
   live->effective =
       std::make_shared<const containment::Effective>(containment::seal(std::move(generation)));
   gateway::share_health(*live, live_.get());
-  live->quotas = gateway::quotas_of(live->effective->generation(), live_ ? &live_->quotas : nullptr,
-                                    used_before_, clock_.mono());
+  live->quotas = gateway::quotas_of(
+      live->effective->generation(), live_ ? &live_->quotas : nullptr,
+      [this] { return used_before_; }, clock_.mono());
   const auto checked = gateway::check(*live);
   EXPECT_TRUE(checked) << checked.error().detail;
   live_ = live;
